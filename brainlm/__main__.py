@@ -1,0 +1,73 @@
+"""The command line: ``brainlm STEP --option value``, one subcommand a step, its options read off the signature."""
+
+import argparse
+import importlib
+import inspect
+import logging
+import sys
+import typing
+from pathlib import Path
+
+from brainlm.errors import BrainlmError, choose
+
+STEPS = sorted(path.stem for path in (Path(__file__).parent / "steps").glob("*.py") if path.stem != "__init__")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one step; return 0, or 1 after a fault of the input told in one line on standard error."""
+    argv = sys.argv[1:] if argv is None else argv
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", datefmt="%H:%M:%S")
+    try:
+        if not argv or argv[0] in ("-h", "--help"):
+            print(_overview())
+            return 0
+        step = load_step(choose("step", argv[0], STEPS))
+        step(**vars(build_parser(step).parse_args(argv[1:])))
+    except BrainlmError as error:
+        print(f"brainlm: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def load_step(name: str) -> typing.Callable:
+    """The function of the step ``name``; only its module is imported, so that the start is fast."""
+    return getattr(importlib.import_module(f"brainlm.steps.{name}"), name)
+
+
+def build_parser(step: typing.Callable) -> argparse.ArgumentParser:
+    """Options of a step, from the names, types and defaults of its keyword arguments."""
+    parser = argparse.ArgumentParser(
+        prog=f"brainlm {step.__name__}",
+        description=inspect.getdoc(step),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    hints = typing.get_type_hints(step)
+    for parameter in inspect.signature(step).parameters.values():
+        parser.add_argument("--" + parameter.name.replace("_", "-"), **_option(hints[parameter.name], parameter))
+    return parser
+
+
+def _option(hint: type, parameter: inspect.Parameter) -> dict:
+    required = parameter.default is parameter.empty
+    default = None if required else parameter.default
+    option = {"required": required, "default": default, "help": "required" if required else f"default: {default}"}
+    if hint is bool:
+        return option | {"type": _truth, "metavar": "true|false"}
+    if typing.get_origin(hint) is list:
+        return option | {"type": typing.get_args(hint)[0], "nargs": "*"}
+    return option | {"type": hint}
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"expected true or false, got {text!r}")
+    return text.lower() == "true"
+
+
+def _overview() -> str:
+    steps = "\n".join(f"  {name}" for name in STEPS)
+    return f"usage: brainlm STEP --option value ...\n\nSteps (brainlm STEP --help shows its options):\n{steps}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
