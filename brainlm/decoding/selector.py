@@ -1,0 +1,74 @@
+"""The voxel selector: one gate a voxel, which passes the voxel's signal or replaces it by noise.
+
+A gate passes z = g r + (1 - g) e with r the z-scored response and e ~ N(0, 1) (Schulz et al. 2020, "Restricting the
+flow"). Given r, z is normal with mean g r and variance (1 - g)^2; against the prior N(0, 1) its divergence is
+
+    KL = 1/2 [ (g r)^2 + (1 - g)^2 - 1 - log (1 - g)^2 ]                                                (nats)
+
+and, as E[r^2] = 1 for a z-scored voxel, its expectation over samples is 1/2 [g^2 + (1 - g)^2 - 1] - log(1 - g)
+= g^2 - g - log(1 - g): 0 for a closed gate, growing without bound as the gate opens, hence the clamp. It bounds the
+information about the voxel that the rest of the network can use from above; correlated voxels share information, so
+that the sum over voxels is a bound too, not a total.
+"""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+GATE_RANGE = (1e-4, 1 - 1e-3)
+
+
+class Gates(nn.Module):
+    """A gate for each voxel of ``mask``; its logit is averaged with its neighbours' (the spatial prior).
+
+    ``smoothing`` is the weight of the average over the voxel and its (up to) 26 neighbours inside the mask; 0 switches
+    the prior off. ``start`` is the first value of every gate.
+    """
+
+    def __init__(self, mask: Bool[Tensor, "x y z"], smoothing: float = 1.0, start: float = 0.5) -> None:
+        super().__init__()
+        self.logit = nn.Parameter(torch.full((int(mask.sum()),), torch.logit(torch.tensor(start)).item()))
+        self.smoothing = smoothing
+        index, weight = neighbour_average(mask)
+        self.register_buffer("neighbours", index, persistent=False)
+        self.register_buffer("weights", weight, persistent=False)
+
+    def values(self) -> Float[Tensor, " voxels"]:
+        """The gates, each between 0 (closed) and 1 (open)."""
+        average = (self.logit[self.neighbours] * self.weights).sum(dim=1)
+        logit = (1 - self.smoothing) * self.logit + self.smoothing * average
+        return torch.sigmoid(logit).clamp(*GATE_RANGE)
+
+    def forward(self, responses: Float[Tensor, "batch time voxels"]) -> Float[Tensor, "batch time voxels"]:
+        """Responses behind the gates: noised while training, scaled by the gate afterwards (the noise's mean is 0)."""
+        gates = self.values()
+        passed = gates * responses
+        return passed + (1 - gates) * torch.randn_like(responses) if self.training else passed
+
+    def rate(self) -> Float[Tensor, " voxels"]:
+        """Expected nats a sample that each voxel may pass (the closed form above)."""
+        return rate_nats(self.values())
+
+
+def rate_nats(gates: Float[Tensor, " voxels"]) -> Float[Tensor, " voxels"]:
+    """KL of the gated z-scored response from N(0, 1), averaged over samples, in nats."""
+    return gates.square() - gates - torch.log1p(-gates)
+
+
+def neighbour_average(
+    mask: Bool[Tensor, "x y z"],
+) -> tuple[Int[Tensor, "voxels neighbours"], Float[Tensor, "voxels neighbours"]]:
+    """For each voxel the indices of itself and its neighbours in the mask, and weights that sum to one.
+
+    A neighbour outside the mask has weight 0 (and the voxel's own index).
+    """
+    number = torch.full(tuple(n + 2 for n in mask.shape), -1, dtype=torch.long)
+    inner = number[1:-1, 1:-1, 1:-1]
+    inner[mask] = torch.arange(int(mask.sum()))
+    where = mask.nonzero() + 1
+    steps = torch.cartesian_prod(*[torch.arange(-1, 2)] * 3)
+    around = where[:, None, :] + steps[None]
+    index = number[around[..., 0], around[..., 1], around[..., 2]]
+    inside = index >= 0
+    weight = inside.float() / inside.sum(dim=1, keepdim=True)
+    return torch.where(inside, index, torch.arange(len(index))[:, None]), weight
