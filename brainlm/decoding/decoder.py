@@ -17,7 +17,14 @@ class CharacterDecoder(nn.Module):
     """
 
     def __init__(
-        self, alphabet: Alphabet, width: int, longest: int, size: int = 96, layers: int = 2, heads: int = 4, slots: int = 4
+        self,
+        alphabet: Alphabet,
+        width: int,
+        longest: int,
+        size: int = 96,
+        layers: int = 2,
+        heads: int = 4,
+        slots: int = 4,
     ) -> None:
         super().__init__()
         self.alphabet = alphabet

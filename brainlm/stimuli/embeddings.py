@@ -47,6 +47,14 @@ def tokenize(text: str) -> list[str]:
     return [token for token in tokens if token]
 
 
+def join_tokens(tokens: Sequence[str]) -> str:
+    """The text of ``tokens``: words apart by one space, ideographs side by side."""
+    text = ""
+    for before, token in zip(["", *tokens[:-1]], tokens, strict=True):
+        text += token if not before or (_is_ideograph(token) and _is_ideograph(before)) else f" {token}"
+    return text
+
+
 def fit_embedding(
     sentences: Sequence[Sequence[str]], dimensions: int, window: int = 5, min_count: int = 5, smoothing: float = 1e-3
 ) -> Embedding:

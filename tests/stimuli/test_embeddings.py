@@ -36,3 +36,10 @@ def test_too_little_text_is_refused():
 def test_labels_are_equally_far_apart():
     vectors = label_embedding(["face", "house", "face"]).vectors
     np.testing.assert_array_equal(vectors, np.eye(2))
+
+
+@pytest.mark.parametrize("text", ["the dog's bone", "狗吃肉", "the 狗 eats"])
+def test_joining_tokens_gives_the_text_back(text):
+    from brainlm.stimuli.embeddings import join_tokens
+
+    assert join_tokens(tokenize(text)) == text

@@ -1,0 +1,125 @@
+"""Which of the candidate texts was it: ranks, and their null by shifting the brain in time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+MIN_CANDIDATES = 5
+
+
+@dataclass(frozen=True)
+class Null:
+    """A statistic, its draws under the null, and p = (k + 1) / (n + 1) over ``n`` distinct draws, larger is better."""
+
+    value: float
+    draws: Float[np.ndarray, " draws"]
+
+    @property
+    def p(self) -> float:
+        if np.isnan(self.value):
+            return float("nan")
+        return float((1 + (self.draws >= self.value - 1e-12).sum()) / (1 + len(self.draws)))
+
+
+def percentile_ranks(
+    scores: Float[np.ndarray, "windows candidates"],
+    true: Int[np.ndarray, " windows"],
+    among: Bool[np.ndarray, "windows candidates"] | None = None,
+    min_candidates: int = 2,
+) -> Float[np.ndarray, " windows"]:
+    """Share of the other candidates that score below the true one, ties counted half; chance is 0.5.
+
+    ``among`` marks the candidates of each window (the true one is always in); a window with fewer than
+    ``min_candidates`` of them, the true one included, gets NaN.
+    """
+    rows = np.arange(len(scores))
+    among = np.ones(scores.shape, dtype=bool) if among is None else among.copy()
+    among[rows, true] = False
+    own = scores[rows, true][:, None]
+    below = ((scores < own) & among).sum(axis=1) + 0.5 * ((scores == own) & among).sum(axis=1)
+    others = among.sum(axis=1)
+    return np.where(others + 1 >= min_candidates, below / np.maximum(others, 1), np.nan)
+
+
+def top_k(
+    scores: Float[np.ndarray, "windows candidates"], true: Int[np.ndarray, " windows"], k: int
+) -> Float[np.ndarray, " windows"]:
+    """Probability that the true candidate is among the best ``k``, ties broken by chance."""
+    own = scores[np.arange(len(scores)), true][:, None]
+    better = (scores > own).sum(axis=1)
+    tied = (scores == own).sum(axis=1)
+    return np.clip((k - better) / tied, 0, 1)
+
+
+def reciprocal_rank(
+    scores: Float[np.ndarray, "windows candidates"], true: Int[np.ndarray, " windows"]
+) -> Float[np.ndarray, " windows"]:
+    """One over the rank of the true candidate, the mean rank among ties."""
+    own = scores[np.arange(len(scores)), true][:, None]
+    return 1 / ((scores > own).sum(axis=1) + ((scores == own).sum(axis=1) + 1) / 2)
+
+
+def like_length(lengths: Int[np.ndarray, " candidates"], tolerance: int = 1) -> Bool[np.ndarray, "c c"]:
+    """Candidates whose number of words (Chinese: characters) differs by at most ``tolerance``."""
+    return np.abs(lengths[:, None] - lengths) <= tolerance
+
+
+@dataclass(frozen=True)
+class ShiftedStory:
+    """Scores of one test story's brain, started at every sample of its stretch, against all candidates."""
+
+    scores: Float[np.ndarray, "starts candidates"]
+    windows: Int[np.ndarray, " windows"]  # the start of each window, unshifted
+    true: Int[np.ndarray, " windows"]  # its candidate
+    min_lag: int  # samples
+
+    @property
+    def lags(self) -> Int[np.ndarray, " lags"]:
+        """Lags at least ``min_lag`` away from no lag, both ways round."""
+        return np.arange(self.min_lag, len(self.scores) - self.min_lag + 1)
+
+    def ranks(self, lag: int, among: Bool[np.ndarray, "c c"] | None) -> Float[np.ndarray, " windows"]:
+        rows = (self.windows + lag) % len(self.scores)
+        chosen = None if among is None else among[self.true]
+        return percentile_ranks(self.scores[rows], self.true, chosen, 2 if among is None else MIN_CANDIDATES)
+
+
+def shift_null(stories: list[ShiftedStory], among: Bool[np.ndarray, "c c"] | None, n_draws: int, seed: int) -> Null:
+    """Mean percentile rank against jointly drawn circular lags, one a story, the decoder fixed.
+
+    Where fewer than ``n_draws`` joint lags are distinct, each is taken once.
+
+    Raises
+    ------
+    ValueError
+        If a story is too short for any lag.
+    """
+    short = [i for i, story in enumerate(stories) if not len(story.lags)]
+    if short:
+        raise ValueError(
+            f"Test story {short[0] + 1} has {len(stories[short[0]].scores)} samples, too few for a shift of "
+            f"{stories[short[0]].min_lag}. Use longer test stories."
+        )
+    by_lag = [np.stack([story.ranks(lag, among) for lag in story.lags]) for story in stories]
+    totals = [np.nansum(ranks, axis=1) for ranks in by_lag]
+    n_windows = sum(int((~np.isnan(ranks[0])).sum()) for ranks in by_lag)
+    own = np.concatenate([story.ranks(0, among) for story in stories])
+    if n_windows == 0:
+        return Null(float("nan"), np.empty(0))
+    draws = _joint_draws([len(total) for total in totals], n_draws, seed)
+    sums = sum(total[draw] for total, draw in zip(totals, draws.T, strict=True))
+    return Null(float(np.nanmean(own)), sums / n_windows)
+
+
+def _joint_draws(sizes: list[int], n_draws: int, seed: int) -> Int[np.ndarray, "draws stories"]:
+    """Distinct joint choices, all of them where there are fewer than ``n_draws``."""
+    n_all = int(np.prod(np.array(sizes, dtype=float)).clip(max=2**62))
+    if n_all <= n_draws:
+        return np.stack(np.unravel_index(np.arange(n_all), sizes), axis=1)
+    random = np.random.default_rng(seed)
+    chosen: dict[tuple[int, ...], None] = {}
+    while len(chosen) < n_draws:
+        for row in np.stack([random.integers(size, size=n_draws) for size in sizes], axis=1):
+            chosen.setdefault(tuple(int(i) for i in row))
+    return np.array(list(chosen)[:n_draws])

@@ -1,0 +1,119 @@
+"""Teach the character decoder to write from noisy meaning, on text alone, before any brain is seen.
+
+A brain gives the content of a window only roughly. The decoder therefore learns from texts whose coordinates are
+blurred as a brain would blur them: for a coordinate t with unit variance that is predicted with correlation r, the
+posterior mean given the prediction is x = r^2 t + r sqrt(1 - r^2) e, e ~ N(0, 1). With r drawn anew for each text,
+from 0 (an unconditional language model) to 1, one decoder serves every subject and every quality of data.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from brainlm.decoding.decoder import CharacterDecoder, until_end
+
+
+@dataclass(frozen=True)
+class TextBatch:
+    """Texts as numbers of characters, with their coordinates."""
+
+    characters: Int[Tensor, "texts characters"]
+    coordinates: Float[Tensor, "texts coordinates"]
+
+
+def blur(coordinates: Float[Tensor, "texts coordinates"], seed: torch.Generator) -> Float[Tensor, "texts coordinates"]:
+    """Posterior means of coordinates as a brain of random quality gives them (the formula above).
+
+    The correlation falls along the coordinates by a random slope, as later components are predicted worse.
+    """
+    n_texts, n_coordinates = coordinates.shape
+    best = torch.rand(n_texts, 1, generator=seed)
+    slope = 2 * torch.rand(n_texts, 1, generator=seed)
+    r = best * torch.exp(-slope * torch.arange(n_coordinates) / n_coordinates)
+    noise = torch.randn(n_texts, n_coordinates, generator=seed)
+    return r.square() * coordinates + r * (1 - r.square()).sqrt() * noise
+
+
+def features_of(
+    batch: TextBatch, seed: torch.Generator, length_noise: float = 0.1
+) -> Float[Tensor, "texts 1 features"]:
+    """Blurred coordinates, and the length in characters within ``length_noise`` (relative standard deviation)."""
+    length = until_end(batch.characters).sum(dim=1, keepdim=True) - 1
+    length = length * (1 + length_noise * torch.randn(length.shape, generator=seed))
+    return torch.cat([blur(batch.coordinates, seed), length], dim=1)[:, None]
+
+
+def nats_per_character(
+    decoder: CharacterDecoder, characters: Int[Tensor, "texts characters"], features: Float[Tensor, "texts 1 features"]
+) -> Float[Tensor, ""]:
+    """Mean negative log-likelihood a character."""
+    return -decoder.log_likelihood(characters, features).sum() / until_end(characters).sum()
+
+
+def pretrain(
+    decoder: CharacterDecoder,
+    draw: Callable[[str, int], TextBatch],
+    updates: int,
+    batch_size: int = 32,
+    learning_rate: float = 3e-3,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+) -> Iterator[dict[str, float]]:
+    """Train in place; every tenth of the way yields update, nats a character on validation text, and seconds.
+
+    ``draw(part, n)`` gives n texts of the part "training" or "validation".
+    """
+    noise = torch.Generator().manual_seed(seed)
+    validation = draw("validation", 4 * batch_size)
+    validation_features = features_of(validation, noise)
+    optimizer = torch.optim.AdamW(decoder.parameters(), lr=learning_rate, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=updates, pct_start=0.1)
+    start = time.perf_counter()
+    for update in range(1, updates + 1):
+        batch = draw("training", batch_size)
+        features = features_of(batch, noise)
+        loss = nats_per_character(decoder.train(), batch.characters.to(device), features.to(device))
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        if update % max(1, updates // 10) == 0 or update == updates:
+            with torch.inference_mode():
+                validated = nats_per_character(
+                    decoder.eval(), validation.characters.to(device), validation_features.to(device)
+                )
+            yield {
+                "update": update,
+                "training": loss.item(),
+                "validation": validated.item(),
+                "seconds": time.perf_counter() - start,
+            }
+
+
+def text_sampler(
+    tokens: dict[str, list[str]],
+    join: Callable[[list[str]], str],
+    encode: Callable[[list[str]], Tensor],
+    coordinates: Callable[[list[list[str]]], np.ndarray],
+    lengths: tuple[int, int],
+    seed: int,
+) -> Callable[[str, int], TextBatch]:
+    """``draw`` for :func:`pretrain`: stretches of ``lengths`` (least, most) tokens at random places of a text."""
+    random = np.random.default_rng(seed)
+
+    def draw(part: str, n: int) -> TextBatch:
+        stream = tokens[part]
+        sizes = random.integers(lengths[0], lengths[1] + 1, n)
+        starts = random.integers(0, len(stream) - lengths[1], n)
+        texts = [stream[start : start + size] for start, size in zip(starts, sizes, strict=True)]
+        return TextBatch(
+            encode([join(text) for text in texts]), torch.as_tensor(coordinates(texts), dtype=torch.float32)
+        )
+
+    return draw

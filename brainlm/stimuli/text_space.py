@@ -1,0 +1,48 @@
+"""Coordinates of texts: what a window of text means, whatever its length."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from brainlm.stimuli.embeddings import Embedding
+
+
+@dataclass(frozen=True)
+class TextSpace:
+    """Text vectors with the part linear in the number of tokens taken out, rotated to unit-variance coordinates."""
+
+    embedding: Embedding
+    intercept: Float[np.ndarray, " dimensions"]
+    slope: Float[np.ndarray, " dimensions"]  # per token
+    rotation: Float[np.ndarray, "dimensions coordinates"]
+
+    def coordinates(self, texts: Sequence[Sequence[str]]) -> Float[np.ndarray, "texts coordinates"]:
+        """Coordinates of tokenized texts; over the texts that the space was fitted on, mean 0 and variance 1."""
+        counts = np.array([[len(tokens)] for tokens in texts], dtype=float)
+        return (self.embedding.text_vectors(texts) - self.intercept - counts * self.slope) @ self.rotation
+
+
+def fit_text_space(embedding: Embedding, texts: Sequence[Sequence[str]], coordinates: int) -> TextSpace:
+    """Fit on ``texts`` (tokenized): regress the number of tokens out, keep the largest principal components.
+
+    Raises
+    ------
+    ValueError
+        If the texts span fewer than ``coordinates`` dimensions.
+    """
+    vectors = embedding.text_vectors(texts)
+    counts = np.array([len(tokens) for tokens in texts], dtype=float)
+    design = np.column_stack([np.ones(len(texts)), counts - counts.mean()])
+    solution = np.linalg.lstsq(design, vectors, rcond=None)[0]
+    residuals = vectors - design @ solution
+    _, singular, axes = np.linalg.svd(residuals, full_matrices=False)
+    rank = int((singular > 1e-9 * singular[0]).sum()) if len(singular) else 0
+    if rank < coordinates:
+        raise ValueError(
+            f"The texts span {rank} dimensions beyond their length; asked for {coordinates}. Give more varied text."
+        )
+    rotation = axes[:coordinates].T * np.sqrt(len(texts)) / singular[:coordinates]
+    intercept = solution[0] - solution[1] * counts.mean()
+    return TextSpace(embedding, intercept, solution[1], rotation)
