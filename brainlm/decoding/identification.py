@@ -1,5 +1,6 @@
 """Which of the candidate texts was it: ranks, and their null by shifting the brain in time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,50 +67,74 @@ def like_length(lengths: Int[np.ndarray, " candidates"], tolerance: int = 1) -> 
 
 
 @dataclass(frozen=True)
-class ShiftedStory:
-    """Scores of one test story's brain, started at every sample of its stretch, against all candidates."""
+class Shifted:
+    """One test story's windows: their values as measured, and at every lag of the brain against the text."""
 
-    scores: Float[np.ndarray, "starts candidates"]
-    windows: Int[np.ndarray, " windows"]  # the start of each window, unshifted
-    true: Int[np.ndarray, " windows"]  # its candidate
-    min_lag: int  # samples
-
-    @property
-    def lags(self) -> Int[np.ndarray, " lags"]:
-        """Lags at least ``min_lag`` away from no lag, both ways round."""
-        return np.arange(self.min_lag, len(self.scores) - self.min_lag + 1)
-
-    def ranks(self, lag: int, among: Bool[np.ndarray, "c c"] | None) -> Float[np.ndarray, " windows"]:
-        rows = (self.windows + lag) % len(self.scores)
-        chosen = None if among is None else among[self.true]
-        return percentile_ranks(self.scores[rows], self.true, chosen, 2 if among is None else MIN_CANDIDATES)
+    own: Float[np.ndarray, " windows"]
+    at_lags: Float[np.ndarray, "lags windows"]
 
 
-def shift_null(stories: list[ShiftedStory], among: Bool[np.ndarray, "c c"] | None, n_draws: int, seed: int) -> Null:
-    """Mean percentile rank against jointly drawn circular lags, one a story, the decoder fixed.
+def shift_ranks(
+    scores: Float[np.ndarray, "starts candidates"],
+    windows: Int[np.ndarray, " windows"],
+    true: Int[np.ndarray, " windows"],
+    min_lag: int,
+    among: Bool[np.ndarray, "c c"] | None = None,
+) -> Shifted:
+    """Percentile ranks of a story whose brain, started at every sample, is scored once against all candidates.
 
-    Where fewer than ``n_draws`` joint lags are distinct, each is taken once.
+    ``windows`` are the starts of the windows, ``true`` their candidates; lags stay ``min_lag`` starts away from none,
+    both ways round. ``among`` restricts each candidate's rivals (:func:`like_length`).
+    """
+    chosen = None if among is None else among[true]
+    least = 2 if among is None else MIN_CANDIDATES
+
+    def ranks(lag: int) -> Float[np.ndarray, " windows"]:
+        return percentile_ranks(scores[(windows + lag) % len(scores)], true, chosen, least)
+
+    return Shifted(ranks(0), _each_lag(ranks, len(scores), min_lag, len(windows)))
+
+
+def shift_pairs(values: Float[np.ndarray, "decoded true"], min_lag: int) -> Shifted:
+    """A metric of every decoded against every true window of one story; lags are whole windows."""
+    rows = np.arange(len(values))
+
+    def pairs(lag: int) -> Float[np.ndarray, " windows"]:
+        return values[(rows + lag) % len(values), rows]
+
+    return Shifted(pairs(0), _each_lag(pairs, len(values), min_lag, len(values)))
+
+
+def shift_null(stories: list[Shifted], n_draws: int, seed: int) -> Null:
+    """Mean over all windows against jointly drawn circular lags, one a story, the decoder fixed.
+
+    Windows without a value (NaN) are left out, the same in every draw. Where fewer than ``n_draws`` joint lags are
+    distinct, each is taken once.
 
     Raises
     ------
     ValueError
         If a story is too short for any lag.
     """
-    short = [i for i, story in enumerate(stories) if not len(story.lags)]
+    short = [i for i, story in enumerate(stories) if not len(story.at_lags)]
     if short:
-        raise ValueError(
-            f"Test story {short[0] + 1} has {len(stories[short[0]].scores)} samples, too few for a shift of "
-            f"{stories[short[0]].min_lag}. Use longer test stories."
-        )
-    by_lag = [np.stack([story.ranks(lag, among) for lag in story.lags]) for story in stories]
-    totals = [np.nansum(ranks, axis=1) for ranks in by_lag]
-    n_windows = sum(int((~np.isnan(ranks[0])).sum()) for ranks in by_lag)
-    own = np.concatenate([story.ranks(0, among) for story in stories])
+        raise ValueError(f"Test story {short[0] + 1} is too short to be shifted in time. Use longer test stories.")
+    counted = [~np.isnan(story.own) for story in stories]
+    n_windows = sum(int(mask.sum()) for mask in counted)
     if n_windows == 0:
         return Null(float("nan"), np.empty(0))
+    totals = [story.at_lags[:, mask].sum(axis=1) for story, mask in zip(stories, counted, strict=True)]
+    own = sum(story.own[mask].sum() for story, mask in zip(stories, counted, strict=True))
     draws = _joint_draws([len(total) for total in totals], n_draws, seed)
     sums = sum(total[draw] for total, draw in zip(totals, draws.T, strict=True))
-    return Null(float(np.nanmean(own)), sums / n_windows)
+    return Null(float(own / n_windows), sums / n_windows)
+
+
+def _each_lag(
+    values: Callable[[int], np.ndarray], n_starts: int, min_lag: int, n_windows: int
+) -> Float[np.ndarray, "lags windows"]:
+    lags = range(min_lag, n_starts - min_lag + 1)
+    return np.stack([values(lag) for lag in lags]) if len(lags) else np.empty((0, n_windows))
 
 
 def _joint_draws(sizes: list[int], n_draws: int, seed: int) -> Int[np.ndarray, "draws stories"]:

@@ -3,11 +3,13 @@ import pytest
 from scipy import stats
 
 from brainlm.decoding.identification import (
-    ShiftedStory,
+    Shifted,
     like_length,
     percentile_ranks,
     reciprocal_rank,
     shift_null,
+    shift_pairs,
+    shift_ranks,
     top_k,
 )
 
@@ -30,39 +32,42 @@ def test_matched_ranks_use_candidates_of_like_length_and_leave_small_sets_out():
     np.testing.assert_allclose(ranks, [1, 0.5, 0, np.nan])
 
 
-def story(random: np.random.Generator, n: int, signal: float, smooth: int = 5) -> ShiftedStory:
+def story(random: np.random.Generator, n: int, signal: float, smooth: int = 5, rivals: int = 0) -> Shifted:
     """A story of ``n`` windows 5 samples long, whose scores are autocorrelated as overlapping windows' are."""
-    noise = random.normal(size=(5 * n, n))
+    noise = random.normal(size=(5 * n, n + rivals))
     noise = sum(np.roll(noise, k, axis=0) for k in range(smooth)) / np.sqrt(smooth)
     windows = np.arange(n) * 5
     noise[windows, np.arange(n)] += signal
-    return ShiftedStory(noise, windows, np.arange(n), min_lag=15)
+    return shift_ranks(noise, windows, np.arange(n), min_lag=15)
 
 
 def test_planted_signal_is_found_and_p_is_the_smallest_possible():
-    null = shift_null([story(np.random.default_rng(0), 30, signal=4.0)], None, 1000, seed=0)
+    null = shift_null([story(np.random.default_rng(0), 30, signal=4.0)], 1000, seed=0)
     assert null.value > 0.95
     assert len(null.draws) == 150 - 2 * 15 + 1
     assert null.p == pytest.approx(1 / (len(null.draws) + 1))
 
 
 def test_two_stories_are_drawn_jointly():
-    stories = []
-    for k in range(2):
-        one = story(np.random.default_rng(k), 20, signal=0.0)
-        scores = np.concatenate([one.scores, np.zeros_like(one.scores)], axis=1)
-        scores = np.roll(scores, 20 * k, axis=1)
-        stories.append(ShiftedStory(scores, one.windows, one.true + 20 * k, one.min_lag))
-    null = shift_null(stories, None, 1000, seed=0)
+    stories = [story(np.random.default_rng(k), 20, signal=0.0, rivals=20) for k in range(2)]
+    null = shift_null(stories, 1000, seed=0)
     assert len(null.draws) == 1000
-    assert null.value == pytest.approx(np.mean([s.ranks(0, None).mean() for s in stories]))
+    assert null.value == pytest.approx(np.mean([one.own.mean() for one in stories]))
+
+
+def test_few_joint_lags_are_each_taken_once():
+    values = np.random.default_rng(0).normal(size=(10, 10))
+    shifted = shift_pairs(values, min_lag=3)
+    np.testing.assert_allclose(shifted.own, np.diag(values))
+    null = shift_null([shifted, shifted], 1000, seed=0)
+    assert len(null.draws) == 25  # lags 3 to 7, twice
 
 
 def test_p_is_uniform_without_signal():
-    p = [shift_null([story(np.random.default_rng(s), 12, 0.0)], None, 1000, seed=0).p for s in range(300)]
+    p = [shift_null([story(np.random.default_rng(s), 12, 0.0)], 1000, seed=0).p for s in range(300)]
     assert stats.kstest(p, "uniform").pvalue > 0.01
 
 
 def test_a_story_without_lags_is_refused():
-    with pytest.raises(ValueError, match="too few for a shift"):
-        shift_null([story(np.random.default_rng(0), 5, 0.0)], None, 1000, seed=0)
+    with pytest.raises(ValueError, match="too short to be shifted"):
+        shift_null([story(np.random.default_rng(0), 5, 0.0)], 1000, seed=0)
