@@ -1,0 +1,58 @@
+"""Hebbian learning with Oja's decay: a layer finds the directions in which its input varies most.
+
+Oja 1982 for one unit, Oja 1989 for the subspace, Sanger 1989 for components in order.
+"""
+
+import torch
+
+from brainlm.errors import choose
+from brainlm.learning.base import LearningRule
+from brainlm.learning.local import as_vectors, delta_readout
+
+
+class Oja(LearningRule):
+    """Hidden layers learn without a target: dW = y x^T - C(y y^T) W, with y = W x and x centred.
+
+    ``competition`` is C: ``subspace`` keeps the whole of y y^T (units share the principal subspace), ``sanger`` its
+    lower triangle (unit i finds component i), ``none`` its diagonal (each unit alone finds the first component).
+    The bias falls along the mean drive, so that drives centre on 0. The output layer learns by the delta rule.
+    """
+
+    readout = "linear"
+    deviations = (
+        "hidden layers unsupervised, output layer by the delta rule; inputs centred by the batch mean; "
+        "update divided by the input's power; Hebbian term taken before the nonlinearity"
+    )
+
+    def __init__(self, network, example, competition: str = "subspace"):
+        super().__init__(network, example)
+        self.competition = choose("competition", competition, list(_COMPETITIONS))
+
+    @torch.no_grad()
+    def assign_gradients(self, network, x, y):
+        for layer in network[:-1]:
+            self._teach(layer, x)
+            x = layer(x)
+        return delta_readout(network, x, y)
+
+    def _teach(self, layer, x):
+        linear, x = layer.linear, as_vectors(layer, x)
+        mean = x.mean(0)
+        weight = linear.weight.flatten(1)
+        change = hebbian_change(weight, x - mean, self.competition)
+        power = (x - mean).square().sum(1).mean().clamp_min(torch.finfo(x.dtype).tiny)
+        linear.weight.grad = -(change / power).view_as(linear.weight)
+        linear.bias.grad = weight @ mean + linear.bias
+
+
+def hebbian_change(weight, x, competition):
+    """y x^T - C(y y^T) W, averaged over the rows of ``x``."""
+    y = x @ weight.T
+    return (y.T @ x - _COMPETITIONS[competition](y.T @ y) @ weight) / len(x)
+
+
+_COMPETITIONS = {
+    "subspace": lambda products: products,
+    "sanger": torch.tril,
+    "none": lambda products: torch.diag(torch.diag(products)),
+}

@@ -1,0 +1,26 @@
+"""Networks by name."""
+
+import inspect
+
+from jaxtyping import Float
+from torch import Tensor
+
+from brainlm.errors import choose
+from brainlm.networks.chain import Chain
+from brainlm.networks.cnn import cnn
+from brainlm.networks.mlp import mlp
+
+NETWORKS = {"mlp": mlp, "cnn": cnn}
+
+
+def make_network(name: str, example: Float[Tensor, "batch ..."], n_outputs: int, sizes: dict[str, list[int]]) -> Chain:
+    """Build the network ``name``; of ``sizes`` (``hidden``, ``channels``) it takes those that it has.
+
+    Raises
+    ------
+    ConfigError
+        If no network has that name.
+    """
+    builder = NETWORKS[choose("network", name, list(NETWORKS))]
+    taken = {key: sizes[key] for key in inspect.signature(builder).parameters if key in sizes}
+    return builder(example, n_outputs, **taken)

@@ -1,0 +1,40 @@
+"""A network is a chain of layers; learning rules see nothing else."""
+
+from collections.abc import Iterator
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from brainlm.networks.layers import Layer
+
+
+class Chain(nn.Module):
+    """Layers one after another; the last one's activity is the output, with no nonlinearity (scores of classes)."""
+
+    def __init__(self, *layers: Layer) -> None:
+        super().__init__()
+        if not layers:
+            raise ValueError("A chain needs at least one layer; got none.")
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch classes"]:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def activities(self, x: Float[Tensor, "batch ..."]) -> list[Float[Tensor, "batch ..."]]:
+        """The activity of every layer in a forward pass, the output last."""
+        found = []
+        for layer in self.layers:
+            x = layer(x)
+            found.append(x)
+        return found
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __getitem__(self, index: int | slice) -> Layer | nn.ModuleList:
+        return self.layers[index]

@@ -1,0 +1,83 @@
+"""What every learning rule promises, on every network; a new rule is tested the moment its file exists."""
+
+import copy
+
+import pytest
+import torch
+
+from brainlm.errors import ConfigError
+from brainlm.learning import LEARNING_RULES, make_learning_rule
+from brainlm.networks.build import NETWORKS, make_network
+
+CASES = [(rule, network) for rule in LEARNING_RULES for network in NETWORKS]
+
+
+@pytest.fixture(params=CASES, ids="-".join)
+def taught(request):
+    """A rule, its network, and a batch."""
+    rule, name = request.param
+    torch.manual_seed(0)
+    x, y = torch.randn(6, 3, 8, 8), torch.tensor([0, 1, 2, 0, 1, 2])
+    network = make_network(name, x[:1], 3, {"hidden": [7, 5], "channels": [2, 4]})
+    return make_learning_rule(rule, network, x[:1]), network, x, y
+
+
+def gradients(rule, network, x, y):
+    network.zero_grad(set_to_none=True)
+    torch.manual_seed(1)
+    loss = rule.assign_gradients(network, x, y)
+    return [p.grad.clone() for p in network.parameters()], float(loss)
+
+
+def test_every_parameter_gets_a_finite_gradient_and_the_loss_is_finite(taught):
+    found, loss = gradients(*taught)
+    assert all(g.isfinite().all() for g in found) and torch.isfinite(torch.tensor(loss))
+
+
+def test_same_seed_gives_the_same_gradients(taught):
+    first, second = gradients(*taught)[0], gradients(*taught)[0]
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_only_gradients_are_written(taught):
+    rule, network, x, y = taught
+    before = copy.deepcopy(network.state_dict())
+    gradients(rule, network, x, y)
+    assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+
+
+def test_respond_gives_one_activity_a_layer_whatever_the_batch(taught):
+    rule, network, x, _ = taught
+    with torch.no_grad():
+        together = rule.respond(network, x)
+        alone = rule.respond(network, x[:1])
+    assert len(together) == len(network)
+    for a, b in zip(together, alone, strict=True):
+        assert torch.allclose(a[:1], b, atol=1e-6)
+
+
+def test_state_survives_saving(taught):
+    rule, network, x, y = taught
+    torch.manual_seed(5)
+    other = make_learning_rule(type(rule).__module__.rpartition(".")[2], network, x[:1])
+    other.load_state_dict(rule.state_dict())
+    for a, b in zip(gradients(rule, network, x, y)[0], gradients(other, network, x, y)[0], strict=True):
+        assert torch.equal(a, b)
+
+
+def test_unknown_names_tell_the_nearest():
+    network = make_network("mlp", torch.zeros(1, 4), 2, {"hidden": [3]})
+    with pytest.raises(ConfigError, match="did you mean 'predictive_coding'"):
+        make_learning_rule("predictve_coding", network, torch.zeros(1, 4))
+    with pytest.raises(ConfigError, match="Choose one of: mlp, cnn"):
+        make_network("transformer", torch.zeros(1, 4), 2, {})
+
+
+def test_same_seed_gives_the_same_network_for_every_rule():
+    weights = []
+    for rule in LEARNING_RULES:
+        torch.manual_seed(3)
+        network = make_network("mlp", torch.zeros(1, 4), 2, {"hidden": [3]})
+        make_learning_rule(rule, network, torch.zeros(1, 4))
+        weights.append(network[0].linear.weight)
+    assert all(torch.equal(weights[0], other) for other in weights)
