@@ -1,6 +1,7 @@
 """How networks learn: one file a learning rule, found by its name."""
 
 from importlib import import_module
+from inspect import signature
 from pkgutil import iter_modules
 
 from brainlm.errors import choose
@@ -17,7 +18,11 @@ def make_learning_rule(name, network, example, **options):
     Raises
     ------
     ConfigError
-        If there is no such rule.
+        If there is no such rule, or it has no such option.
     """
     module = import_module(f"{__name__}.{choose('learning rule', name, LEARNING_RULES)}")
-    return getattr(module, name.title().replace("_", ""))(network, example, **options)
+    rule = getattr(module, name.title().replace("_", ""))
+    allowed = [option for option in signature(rule).parameters if option not in ("network", "example")]
+    for option in options:
+        choose(f"option of learning rule {name}", option, allowed)
+    return rule(network, example, **options)

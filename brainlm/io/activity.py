@@ -1,0 +1,32 @@
+"""Named arrays between network training and RSA: activities of layers, and RDMs. Plain npz, never pickled."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from brainlm.errors import DataError
+from brainlm.io.store import atomic
+
+
+def save_arrays(path: Path, arrays: dict[str, np.ndarray], about: dict) -> None:
+    """Write arrays and, as JSON text under ``about``, what they are."""
+    if "about" in arrays:
+        raise ValueError("An array may not be named 'about': that name holds the description.")
+    with atomic(path) as tmp, Path(tmp).open("wb") as stream:
+        np.savez(stream, about=np.array(json.dumps(about, sort_keys=True)), **arrays)
+
+
+def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict]:
+    """What ``save_arrays`` wrote.
+
+    Raises
+    ------
+    DataError
+        If the file holds no description.
+    """
+    with np.load(path, allow_pickle=False) as stored:
+        if "about" not in stored.files:
+            raise DataError(f"{path}: expected an array 'about' that describes the others, found none. Make it anew.")
+        about = json.loads(str(stored["about"]))
+        return {name: stored[name] for name in stored.files if name != "about"}, about

@@ -1,0 +1,60 @@
+"""Brain RDMs of one subject: a region at a time for fMRI, a time at a time for EEG."""
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from brainlm.rsa.rdm import measure_runs, shrinkage_covariance, whiten
+from brainlm.rsa.table import Brains
+from brainlm.rsa.timecourse import average_windows, window_centres
+
+
+def region_rdms(
+    values: Float[np.ndarray, "runs conditions features"],
+    residuals: Float[np.ndarray, "samples features"] | None,
+    regions: dict[str, list[int]],
+    conditions: tuple[str, ...],
+    measure: str,
+) -> Brains:
+    """One RDM a region (lists of feature indices); crossnobis whitens with the noise covariance there.
+
+    The noise is the residuals or, where none are given, what differs between runs for the same condition.
+    """
+    pairs = []
+    for features in regions.values():
+        part = values[:, :, features].astype(float)
+        noise = _between_runs(part) if residuals is None else residuals[:, features].astype(float)
+        pairs.append(_measure(part, noise, measure))
+    names = pd.DataFrame({"region": list(regions), "time_s": np.nan})
+    return Brains(*(np.stack(part) for part in zip(*pairs, strict=True)), names, conditions)
+
+
+def timed_rdms(
+    values: Float[np.ndarray, "runs conditions sensors time"],
+    times: Float[np.ndarray, " time"],
+    conditions: tuple[str, ...],
+    measure: str,
+    half_width_s: float,
+    step_s: float,
+) -> Brains:
+    """One RDM a window, over all sensors averaged in it.
+
+    Crossnobis whitens with the covariance of what differs between runs for the same condition and window: one for
+    all windows, so that they can be compared.
+    """
+    centres = window_centres(times, half_width_s, step_s)
+    windows = np.moveaxis(average_windows(values.astype(float), times, centres, half_width_s), -1, 0)
+    noise = np.concatenate([_between_runs(window) for window in windows])
+    pairs = [_measure(window, noise, measure) for window in windows]
+    names = pd.DataFrame({"region": "sensors", "time_s": np.round(centres, 4)})
+    return Brains(*(np.stack(part) for part in zip(*pairs, strict=True)), names, conditions)
+
+
+def _between_runs(values: np.ndarray) -> np.ndarray:
+    return (values - values.mean(0)).reshape(-1, values.shape[-1])
+
+
+def _measure(values: np.ndarray, noise: np.ndarray, measure: str) -> tuple[np.ndarray, np.ndarray]:
+    if measure == "crossnobis":
+        values = whiten(values, shrinkage_covariance(noise))
+    return measure_runs(values, measure)

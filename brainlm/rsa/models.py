@@ -1,0 +1,84 @@
+"""RDMs of what networks do, and of plainer descriptions of the same stimuli."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from brainlm.rsa.compare import check_same_conditions
+from brainlm.rsa.rdm import distances
+
+NAMES = ["network", "learning_rule", "model", "seed", "layer"]
+
+
+@dataclass(frozen=True)
+class Models:
+    """Model RDMs of the same conditions, with a row of names each."""
+
+    rdms: Float[np.ndarray, "models pairs"]
+    names: pd.DataFrame  # network learning_rule model seed layer; None where a column does not apply
+    conditions: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.rdms) != len(self.names):
+            raise ValueError(f"{len(self.rdms)} model RDMs need as many rows of names; got {len(self.names)}.")
+
+    def take(self, chosen: np.ndarray) -> "Models":
+        """The models picked by index or mask."""
+        return Models(self.rdms[chosen], self.names[chosen].reset_index(drop=True), self.conditions)
+
+
+def network_models(activities: list[tuple[dict[str, np.ndarray], dict]], measure: str) -> Models:
+    """One model a layer of each network, and two without a network: ``pixels``, and ``category`` where labels exist.
+
+    A layer whose activity is not finite (its network diverged) gets an RDM of NaN. A pair of pictures of one
+    category is at distance 0, any other at 1.
+
+    Raises
+    ------
+    ValueError
+        If networks were shown different pictures.
+    """
+    first = activities[0][0]
+    conditions = tuple(str(name) for name in first["conditions"])
+    rdms, names = _plain_models(first, measure)
+    for arrays, about in activities:
+        check_same_conditions(tuple(str(name) for name in arrays["conditions"]), conditions)
+        for layer in sorted((key for key in arrays if key.startswith("layer")), key=lambda key: int(key[5:])):
+            rdms.append(_layer_rdm(arrays[layer].astype(float), measure))
+            names.append((about["network"], about["learning_rule"], "network", str(about["seed"]), layer))
+    return Models(np.stack(rdms), pd.DataFrame(names, columns=NAMES), conditions)
+
+
+def same_order(models: Models, conditions: tuple[str, ...]) -> Models:
+    """The models with their conditions put into the order of ``conditions``, which must be the same set.
+
+    Raises
+    ------
+    ValueError
+        If a condition stands on one side only.
+    """
+    if set(models.conditions) != set(conditions):
+        check_same_conditions(models.conditions, conditions)
+    n = len(conditions)
+    square = np.zeros((len(models.rdms), n, n))
+    rows, columns = np.triu_indices(n, 1)
+    square[:, rows, columns] = square[:, columns, rows] = models.rdms
+    place = np.array([models.conditions.index(name) for name in conditions])
+    return Models(square[:, place[rows], place[columns]], models.names, tuple(conditions))
+
+
+def _plain_models(arrays: dict[str, np.ndarray], measure: str) -> tuple[list[np.ndarray], list[tuple]]:
+    rdms, names = [distances(arrays["pixels"].astype(float), measure)], [(None, None, "pixels", None, None)]
+    if "labels" in arrays:
+        rows, columns = np.triu_indices(len(arrays["labels"]), 1)
+        rdms.append((arrays["labels"][rows] != arrays["labels"][columns]).astype(float))
+        names.append((None, None, "category", None, None))
+    return rdms, names
+
+
+def _layer_rdm(activity: np.ndarray, measure: str) -> np.ndarray:
+    if np.isfinite(activity).all() and np.ptp(activity, axis=1).all():
+        return distances(activity, measure)
+    return np.full(len(activity) * (len(activity) - 1) // 2, np.nan)

@@ -1,0 +1,137 @@
+"""Rows of the table ``rsa``: every model against every brain RDM, with its p value, interval and ceiling."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy.stats import ttest_1samp
+
+from brainlm.rsa.compare import compare, partial_compare
+from brainlm.rsa.inference import Similarity, bootstrap_interval, false_discovery_rate, group_permutation_test
+from brainlm.rsa.models import Models
+from brainlm.rsa.noise_ceiling import noise_ceiling, noise_ceiling_null, run_ceiling, run_ceiling_null
+
+CEILING_DRAWS = 100
+FEWEST_SUBJECTS = 3  # below this nothing is said about the population of subjects
+
+
+@dataclass(frozen=True)
+class Brains:
+    """Brain RDMs of one subject and modality: over all runs, and one a run; a row of names each."""
+
+    rdms: Float[np.ndarray, "brains pairs"]
+    run_rdms: Float[np.ndarray, "brains runs pairs"]
+    names: pd.DataFrame  # region time_s
+    conditions: tuple[str, ...]
+
+
+def subject_rows(models: Models, brains: Brains, settings: dict, rng: np.random.Generator) -> pd.DataFrame:
+    """Rows of one subject; ceilings come from the agreement of its runs."""
+    rows = _rows(models, brains.rdms[None], brains.names, settings, rng)
+    ceilings = [_run_ceilings(runs, settings["comparison"], rng) for runs in brains.run_rdms]
+    return _with_ceilings(rows, ceilings, "runs of one subject").assign(n_subjects=1, p_subjects=np.nan, note="")
+
+
+def group_rows(models: Models, subjects: list[Brains], settings: dict, rng: np.random.Generator) -> pd.DataFrame:
+    """Rows of the mean over subjects, each compared on its own; ceilings come from their agreement.
+
+    ``p`` shuffles conditions and so speaks of these subjects; ``p_subjects`` (one-sided t-test over subjects) speaks of
+    others like them. With fewer than 3 subjects ceilings and ``p_subjects`` are not given.
+    """
+    rdms = np.stack([subject.rdms for subject in subjects])
+    names, n = subjects[0].names, len(subjects)
+    rows = _rows(models, rdms, names, settings, rng)
+    if n < FEWEST_SUBJECTS:
+        note = f"no inference over subjects: {n} of at least {FEWEST_SUBJECTS}"
+        none = [(np.nan,) * 3] * len(names)
+        return _with_ceilings(rows, none, "n/a").assign(n_subjects=n, p_subjects=np.nan, note=note)
+    each = np.stack([compare(models.rdms, subject, settings["comparison"]) for subject in rdms])
+    p_subjects = ttest_1samp(each, 0, axis=0, alternative="greater").pvalue
+    ceilings = [_subject_ceilings(rdms[:, brain], settings["comparison"], rng) for brain in range(len(names))]
+    rows = _with_ceilings(rows, ceilings, "subjects")
+    return rows.assign(n_subjects=n, p_subjects=np.asarray(p_subjects).ravel(), note="")
+
+
+def _rows(
+    models: Models,
+    brains: Float[np.ndarray, "subjects brains pairs"],
+    names: pd.DataFrame,
+    settings: dict,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Values with p values and intervals, one row a model and brain RDM, models outermost."""
+    found, low, high, beyond = _similarities(models, brains, settings, rng)
+    rows = names.merge(models.names.reset_index(names="model_index"), how="cross")
+    rows = rows.assign(brain_index=np.repeat(np.arange(len(names)), len(models.names)))
+    rows = rows.sort_values(["model_index", "brain_index"], kind="stable").reset_index(drop=True)
+    numbers = {
+        "value": found.values,
+        "ci_low": low,
+        "ci_high": high,
+        "p": found.p,
+        "p_corrected": _corrected(found, settings["correction"]),
+        "value_beyond_pixels": beyond,
+    }
+    rows = rows.assign(**{name: values.ravel() for name, values in numbers.items()})
+    return rows.assign(
+        measure=settings["measure"],
+        network_measure=settings["network_measure"],
+        comparison=settings["comparison"],
+        correction=settings["correction"],
+        n_permutations=settings["n_permutations"],
+        n_conditions=len(models.conditions),
+    )
+
+
+def _similarities(models: Models, brains: np.ndarray, settings: dict, rng: np.random.Generator) -> tuple:
+    """Tests, interval and partial values, all models x brains; models that are not finite get NaN everywhere."""
+    finite = np.isfinite(models.rdms).all(1)
+    if not finite.all():
+        found, *others = _similarities(models.take(finite), brains, settings, rng)
+        parts = [_spread(a, finite) for a in (found.values, found.p, found.p_corrected, *others)]
+        return Similarity(*parts[:3]), *parts[3:]
+    comparison = settings["comparison"]
+    found = group_permutation_test(models.rdms, brains, comparison, settings["n_permutations"], rng)
+    low, high = bootstrap_interval(
+        models.rdms, brains, comparison, settings["n_bootstraps"], rng, over_subjects=len(brains) >= FEWEST_SUBJECTS
+    )
+    return found, low, high, _beyond_pixels(models, brains, comparison)
+
+
+def _beyond_pixels(models: Models, brains: np.ndarray, comparison: str) -> np.ndarray:
+    """Similarity left after the pixels' RDM is regressed out; only where a partial comparison is defined."""
+    pixels = (models.names["model"] == "pixels").to_numpy()
+    if comparison not in ("pearson", "spearman") or not pixels.any():
+        return np.full((len(models.rdms), brains.shape[1]), np.nan)
+    control = models.rdms[pixels][:1]
+    values = np.mean([partial_compare(models.rdms, brain, control, comparison) for brain in brains], axis=0)
+    values[pixels] = np.nan
+    return values
+
+
+def _spread(values: np.ndarray, finite: np.ndarray) -> np.ndarray:
+    full = np.full((len(finite), values.shape[1]), np.nan)
+    full[finite] = values
+    return full
+
+
+def _corrected(found: Similarity, correction: str) -> np.ndarray:
+    return {"max_statistic": lambda: found.p_corrected, "fdr": lambda: false_discovery_rate(found.p)}[correction]()
+
+
+def _run_ceilings(runs: np.ndarray, comparison: str, rng: np.random.Generator) -> tuple[float, float, float]:
+    if len(runs) < 2:
+        return (np.nan,) * 3
+    return (*run_ceiling(runs, comparison), run_ceiling_null(runs, comparison, CEILING_DRAWS, rng))
+
+
+def _subject_ceilings(rdms: np.ndarray, comparison: str, rng: np.random.Generator) -> tuple[float, float, float]:
+    return (*noise_ceiling(rdms, comparison), noise_ceiling_null(rdms, comparison, CEILING_DRAWS, rng))
+
+
+def _with_ceilings(rows: pd.DataFrame, ceilings: list[tuple], of: str) -> pd.DataFrame:
+    table = np.array(ceilings)[rows["brain_index"].to_numpy()]
+    names = ["ceiling_lower", "ceiling_upper", "ceiling_null"]
+    rows = rows.assign(**dict(zip(names, table.T, strict=True)), ceiling_of=of)
+    return rows.drop(columns=["model_index", "brain_index"])

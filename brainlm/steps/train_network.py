@@ -1,0 +1,152 @@
+"""Train one network with one learning rule, and record how its layers respond to the pictures of RSA."""
+
+import copy
+import logging
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from brainlm.errors import DataError, choose
+from brainlm.io.activity import save_arrays
+from brainlm.io.learned import dataset_name, save_network
+from brainlm.io.pictures import LABELS, load_labels, load_pictures
+from brainlm.io.rows import save_rows
+from brainlm.learning import LEARNING_RULES, make_learning_rule
+from brainlm.learning.base import LearningRule
+from brainlm.networks.build import make_network
+from brainlm.networks.chain import Chain
+from brainlm.training.batches import iterate_batches, n_updates, split_by_label
+from brainlm.training.curve import Curve
+from brainlm.training.devices import resolve_device
+from brainlm.training.evaluate import learning_status, paired_lower_bound
+from brainlm.training.fit import fit
+
+logger = logging.getLogger(__name__)
+
+
+def train_network(
+    *, network: str, learning_rule: str, seed: int, settings: dict, bids_root: Path, device: str, out: Path
+) -> None:
+    """Train ``network`` with ``learning_rule`` on labelled pictures, test it on held-out ones, record its layers.
+
+    ``settings`` is the config's section ``learning``. Network, split and order of stimuli follow ``seed`` alone, so
+    that they are the same for every rule. Writes weights, learning curve, activities, a row of the table ``learning``
+    and, apart because it differs from run to run, the time taken.
+    """
+    place = resolve_device(device)
+    options = dict(settings["learning_rules"].get(choose("learning rule", learning_rule, LEARNING_RULES)) or {})
+    rate = options.pop("learning_rate", settings["learning_rate"])
+    data = _load_training(bids_root / settings["training_pictures"], settings["test_share"], seed, place)
+    torch.manual_seed(seed)
+    start = make_network(network, data["example"], len(data["classes"]), settings).to(place)
+    torch.manual_seed(seed + 1)  # a rule that draws feedback weights must not move the network's draw
+    rule = make_learning_rule(learning_rule, start, data["example"], **options).to(place)
+
+    learner = copy.deepcopy(start)
+    curve, diverged = _teach(learner, rule, data, settings, rate, seed)
+    reference = _reference(start, rule, data, settings, rate, seed)
+    right, right_reference = _right(learner, rule, data), _right(reference, rule, data)
+    row = {
+        "dataset": dataset_name(bids_root),
+        "network": network,
+        "learning_rule": learning_rule,
+        "protocol": settings["protocol"],
+        "seed": seed,
+        **_verdict(learning_rule, right, right_reference, diverged),
+        "split": f"{len(right)} of {len(right) + len(data['y_train'])} pictures held out, drawn by the seed",
+        "updates": len(curve.losses),
+        "deviations": rule.deviations or "none",
+        "readout": rule.readout,
+        "chance": 1 / len(data["classes"]),
+        "learning_rate": rate,
+    }
+    logger.info("%s, %s: accuracy %.3f, %s", network, learning_rule, row["accuracy"], row["status"])
+    about = {"row": row, "settings": settings, "classes": data["classes"], "scaling": data["scaling"]}
+    save_network(out, {name: value.contiguous().cpu() for name, value in learner.state_dict().items()}, about)
+    save_rows(out / "curve.tsv", curve.rows)
+    _save_activity(out / "activity.npz", learner, rule, data, row, bids_root / settings["pictures"])
+    save_rows(out / "timing.tsv", [{"step": "train_network", "recording": out.name, **curve.timing()}])
+    save_rows(out / "row.tsv", [row])
+
+
+def _verdict(learning_rule: str, right: np.ndarray, right_reference: np.ndarray, diverged: bool) -> dict:
+    bound = paired_lower_bound(right, right_reference)
+    return {
+        "status": "diverged" if diverged else learning_status(learning_rule, bound),
+        "accuracy": right.mean(),
+        "accuracy_untrained": right_reference.mean(),
+        "difference_low": bound,
+    }
+
+
+def _load_training(folder: Path, test_share: float, seed: int, place: torch.device) -> dict:
+    """Scaled pictures and classes, split by the seed; mean and standard deviation come from the training part."""
+    pictures, names = load_pictures(folder)
+    labels = load_labels(folder, names)
+    classes = sorted(set(labels))
+    try:
+        train, test = split_by_label(labels, test_share, np.random.default_rng(seed))
+    except ValueError as error:
+        raise DataError(f"{folder}: {error} Add pictures or leave the label out.") from error
+    colours = pictures[train].reshape(-1, 3) / 255
+    scaling = {"mean": colours.mean(0).tolist(), "std": colours.std(0).tolist(), "size": list(pictures.shape[1:3])}
+    x = _scaled(pictures, scaling).to(place)
+    y = torch.tensor([classes.index(label) for label in labels], device=place)
+    parts = {"x_train": x[train], "y_train": y[train], "x_test": x[test], "y_test": y[test]}
+    return parts | {"example": x[:1], "classes": classes, "scaling": scaling}
+
+
+def _scaled(pictures: np.ndarray, scaling: dict) -> torch.Tensor:
+    scaled = (pictures / 255 - np.array(scaling["mean"])) / np.array(scaling["std"])
+    return torch.from_numpy(np.moveaxis(scaled, -1, 1).astype(np.float32))
+
+
+def _teach(
+    network: Chain, rule: LearningRule, data: dict, settings: dict, rate: float, seed: int
+) -> tuple[Curve, bool]:
+    passes, size = settings["passes"], settings["batch_size"]
+    parameters = [p for p in [*network.parameters(), *rule.parameters()] if p.requires_grad]
+    optimizer = torch.optim.SGD(parameters, lr=rate, momentum=settings["momentum"])
+    total = n_updates(len(data["y_train"]), passes, size)
+    curve = Curve(total // passes, total, lambda: float(_right(network, rule, data).mean()))
+    batches = iterate_batches(data["x_train"], data["y_train"], passes, size, seed)
+    try:
+        fit(partial(rule.assign_gradients, network), optimizer, batches, curve)
+    except FloatingPointError as error:
+        logger.info("diverged: %s", error)
+        return curve, True
+    return curve, not all(torch.isfinite(p).all() for p in network.parameters())
+
+
+def _reference(start: Chain, rule: LearningRule, data: dict, settings: dict, rate: float, seed: int) -> Chain:
+    """The untrained network, read out as the rule's is: its own output, or a delta rule on its last hidden layer."""
+    reference = copy.deepcopy(start)
+    if rule.readout == "linear":
+        idle = make_learning_rule("untrained", reference, data["example"], readout="linear")
+        _teach(reference, idle, data, settings, rate, seed)
+    return reference
+
+
+@torch.no_grad()
+def _right(network: Chain, rule: LearningRule, data: dict) -> np.ndarray:
+    return (rule.respond(network, data["x_test"])[-1].argmax(1) == data["y_test"]).cpu().numpy()
+
+
+@torch.no_grad()
+def _save_activity(path: Path, network: Chain, rule: LearningRule, data: dict, row: dict, folder: Path) -> None:
+    """Each layer's activity to the pictures that the subjects saw, beside the pictures' own pixels and labels."""
+    pictures, names = load_pictures(folder)
+    if list(pictures.shape[1:3]) != data["scaling"]["size"]:
+        raise DataError(
+            f"{folder}: expected pictures of {data['scaling']['size']} pixels as in training, got "
+            f"{list(pictures.shape[1:3])}. Train and compare at one resolution."
+        )
+    x = _scaled(pictures, data["scaling"])
+    layers = rule.respond(network, x.to(data["x_test"].device))
+    arrays = {f"layer{i}": a.flatten(1).cpu().numpy().astype(np.float32) for i, a in enumerate(layers, start=1)}
+    arrays |= {"conditions": np.array(names), "pixels": x.flatten(1).numpy()}
+    if (folder / LABELS).exists():
+        arrays["labels"] = np.array(load_labels(folder, names))
+    save_arrays(path, arrays, {key: row[key] for key in ("dataset", "network", "learning_rule", "seed", "status")})
