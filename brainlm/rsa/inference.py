@@ -88,13 +88,15 @@ def bootstrap_interval(
 
 
 def false_discovery_rate(p: Float[np.ndarray, "*tests"]) -> Float[np.ndarray, "*tests"]:
-    """p values adjusted by Benjamini and Hochberg over all entries."""
-    flat = p.ravel()
+    """p values adjusted by Benjamini and Hochberg over all entries; NaN is no test and stays NaN."""
+    tested = np.isfinite(p)
+    flat = p[tested]
     order = np.argsort(flat)
     scaled = flat[order] * len(flat) / np.arange(1, len(flat) + 1)
-    adjusted = np.empty_like(flat)
-    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
-    return adjusted.reshape(p.shape)
+    back = np.argsort(order)
+    adjusted = np.full(p.shape, np.nan)
+    adjusted[tested] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)[back]
+    return adjusted
 
 
 def permute_pairs(n_pairs: int, n_permutations: int, rng: np.random.Generator) -> Int[np.ndarray, "permutations pairs"]:

@@ -30,7 +30,7 @@ def subject_rows(models: Models, brains: Brains, settings: dict, rng: np.random.
     """Rows of one subject; ceilings come from the agreement of its runs."""
     rows = _rows(models, brains.rdms[None], brains.names, settings, rng)
     ceilings = [_run_ceilings(runs, settings["comparison"], rng) for runs in brains.run_rdms]
-    return _with_ceilings(rows, ceilings, "runs of one subject").assign(n_subjects=1, p_subjects=np.nan, note="")
+    return _with_ceilings(rows, ceilings, "runs of one subject").assign(n_subjects=1, p_subjects=np.nan, note="n/a")
 
 
 def group_rows(models: Models, subjects: list[Brains], settings: dict, rng: np.random.Generator) -> pd.DataFrame:
@@ -50,7 +50,7 @@ def group_rows(models: Models, subjects: list[Brains], settings: dict, rng: np.r
     p_subjects = ttest_1samp(each, 0, axis=0, alternative="greater").pvalue
     ceilings = [_subject_ceilings(rdms[:, brain], settings["comparison"], rng) for brain in range(len(names))]
     rows = _with_ceilings(rows, ceilings, "subjects")
-    return rows.assign(n_subjects=n, p_subjects=np.asarray(p_subjects).ravel(), note="")
+    return rows.assign(n_subjects=n, p_subjects=np.asarray(p_subjects).ravel(), note="n/a")
 
 
 def _rows(

@@ -1,0 +1,145 @@
+"""The step train_network on drawn pictures: it learns, judges itself fairly, and repeats to the byte."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from brainlm.errors import ConfigError, DataError
+from brainlm.io.activity import load_arrays
+from brainlm.learning import LEARNING_RULES
+from brainlm.networks.build import make_network
+from brainlm.steps.train_network import train_network
+
+SETTINGS = {
+    "learning_rules": {"oja": {"learning_rate": 0.05}, "predictive_coding": {"steps": 10}},
+    "pictures": "stimuli/pictures",
+    "training_pictures": "stimuli/pictures_train",
+    "protocol": "matched",
+    "passes": 6,
+    "batch_size": 16,
+    "learning_rate": 0.01,
+    "momentum": 0.9,
+    "test_share": 0.5,
+    "hidden": [24, 12],
+    "channels": [4],
+}
+
+
+def stripes(label, rng, side=12):
+    """Bright bars that lie or stand, or a spot; anywhere, in any colour."""
+    image = rng.integers(0, 80, (side, side, 3))
+    colour, at = rng.integers(150, 250, 3), rng.integers(2, side - 4)
+    where = {"lying": np.s_[at : at + 3, :], "standing": np.s_[:, at : at + 3], "spot": np.s_[3:9, 3:9]}[label]
+    image[where] = colour
+    return image.astype(np.uint8)
+
+
+def write_pictures(folder, n, seed):
+    folder.mkdir(parents=True)
+    rng, rows = np.random.default_rng(seed), []
+    for label in ("lying", "standing", "spot"):
+        for i in range(n):
+            rows.append((f"{label}{i:02d}.png", label))
+            Image.fromarray(stripes(label, rng)).save(folder / rows[-1][0])
+    pd.DataFrame(rows, columns=["file", "label"]).to_csv(folder / "labels.tsv", sep="\t", index=False)
+
+
+@pytest.fixture(scope="module")
+def bids_root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("pictures")
+    write_pictures(root / "stimuli/pictures", 4, 0)
+    write_pictures(root / "stimuli/pictures_train", 40, 1)
+    (root / "dataset_description.json").write_text(json.dumps({"Name": "stripes"}))
+    return root
+
+
+def train(bids_root, out, learning_rule, seed=0, network="mlp", **changed):
+    settings = SETTINGS | changed
+    train_network(
+        network=network,
+        learning_rule=learning_rule,
+        seed=seed,
+        settings=settings,
+        bids_root=bids_root,
+        device="cpu",
+        out=out,
+    )
+    return pd.read_csv(out / "row.tsv", sep="\t", keep_default_na=False).iloc[0]
+
+
+@pytest.mark.parametrize("learning_rule", ["backprop", "feedback_alignment", "predictive_coding"])
+@pytest.mark.parametrize("network", ["mlp", "cnn"])
+def test_rules_with_a_teacher_learn(bids_root, tmp_path, learning_rule, network):
+    changed = {"passes": 12, "learning_rate": 0.03} if network == "cnn" else {}
+    row = train(bids_root, tmp_path, learning_rule, network=network, **changed)
+    assert row["status"] == "learned"
+    assert float(row["accuracy"]) > 0.7 and float(row["difference_low"]) > 0
+    assert row["dataset"] == "stripes" and row["readout"] == "own"
+
+
+def test_untrained_is_the_reference_and_keeps_its_weights(bids_root, tmp_path):
+    row = train(bids_root, tmp_path, "untrained", seed=3)
+    assert row["status"] == "reference" and row["accuracy"] == row["accuracy_untrained"]
+    torch.manual_seed(3)
+    expected = make_network("mlp", torch.zeros(1, 3, 12, 12), 3, SETTINGS).state_dict()
+    found = load_file(tmp_path / "network.safetensors")
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_an_unsupervised_rule_is_judged_against_the_same_readout_of_untrained_layers(bids_root, tmp_path):
+    row = train(bids_root, tmp_path / "oja", "oja")
+    readout = {"untrained": {"readout": "linear", "learning_rate": 0.05}}
+    same = train(bids_root, tmp_path / "readout", "untrained", learning_rules=readout)
+    assert row["readout"] == "linear" and "delta rule" in row["deviations"]
+    assert row["accuracy_untrained"] == same["accuracy"]
+
+
+@pytest.mark.parametrize("learning_rule", LEARNING_RULES)
+def test_the_same_seed_gives_the_same_bytes_apart_from_timing(bids_root, tmp_path, learning_rule):
+    for name in ("a", "b"):
+        train(bids_root, tmp_path / name, learning_rule, passes=1)
+    for file in ("row.tsv", "curve.tsv", "activity.npz", "network.safetensors", "network.json"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
+    timing = pd.read_csv(tmp_path / "a" / "timing.tsv", sep="\t")
+    assert timing["seconds_per_update"][0] > 0
+
+
+def test_activity_is_the_stored_networks_response_to_the_pictures(bids_root, tmp_path):
+    train(bids_root, tmp_path, "backprop")
+    arrays, about = load_arrays(tmp_path / "activity.npz")
+    assert about["learning_rule"] == "backprop" and list(arrays["labels"]) == [n[:-2] for n in arrays["conditions"]]
+    network = make_network("mlp", torch.zeros(1, 3, 12, 12), 3, SETTINGS)
+    network.load_state_dict(load_file(tmp_path / "network.safetensors"))
+    x = torch.from_numpy(arrays["pixels"]).reshape(-1, 3, 12, 12)
+    with torch.no_grad():
+        for i, activity in enumerate(network.activities(x), start=1):
+            assert np.allclose(arrays[f"layer{i}"], activity.flatten(1), atol=1e-6)
+
+
+def test_a_network_that_diverges_stays_in_the_table(bids_root, tmp_path):
+    assert train(bids_root, tmp_path, "backprop", learning_rate=1e38)["status"] == "diverged"
+
+
+def test_faults_are_told_in_one_line(bids_root, tmp_path):
+    with pytest.raises(ConfigError, match="did you mean 'backprop'"):
+        train(bids_root, tmp_path, "backpropp")
+    with pytest.raises(ConfigError, match="Unknown option of learning rule predictive_coding 'step'"):
+        train(bids_root, tmp_path, "predictive_coding", learning_rules={"predictive_coding": {"step": 3}})
+    with pytest.raises(DataError, match="expected PNG pictures, found none"):
+        train(bids_root, tmp_path, "backprop", training_pictures="stimuli/nowhere")
+
+
+def test_pictures_and_labels_must_agree(tmp_path):
+    write_pictures(tmp_path / "stimuli/pictures", 2, 0)
+    write_pictures(tmp_path / "stimuli/pictures_train", 2, 0)
+    (tmp_path / "stimuli/pictures_train/labels.tsv").write_text("file\tlabel\nlying00.png\tlying\n")
+    with pytest.raises(DataError, match="'lying01' has 0"):
+        train(tmp_path, tmp_path / "out", "backprop")
+    Image.fromarray(np.zeros((5, 5, 3), np.uint8)).save(tmp_path / "stimuli/pictures_train/spot01.png")
+    with pytest.raises(DataError, match="expected 12 x 12 pixels"):
+        train(tmp_path, tmp_path / "out", "backprop")
