@@ -18,9 +18,7 @@ class Chain(nn.Module):
         self.layers = nn.ModuleList(layers)
 
     def forward(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch classes"]:
-        for layer in self.layers:
-            x = layer(x)
-        return x
+        return self.activities(x)[-1]
 
     def activities(self, x: Float[Tensor, "batch ..."]) -> list[Float[Tensor, "batch ..."]]:
         """The activity of every layer in a forward pass, the output last."""

@@ -18,7 +18,7 @@ def cnn(
     layers = []
     for before, after in zip([example.shape[1], *channels[:-1]], channels, strict=True):
         layers.append(Layer(nn.Conv2d(before, after, 5, padding=2), nn.Tanh(), pool=nn.AvgPool2d(2)))
-    width = Chain(*layers)(example)[0].numel()
+    width = Chain(*layers).activities(example)[-1][0].numel()
     for units in hidden:
         layers.append(Layer(nn.Linear(width, units), nn.Tanh(), reshape=nn.Flatten()))
         width = units

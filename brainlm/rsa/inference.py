@@ -58,20 +58,20 @@ def group_permutation_test(
     return _count_exceedances(values, (mean(_shuffled_values(models, flat, comparison, s)) for s in _parts(shuffles)))
 
 
-def bootstrap_interval(
+def bootstrap_draws(
     models: Float[np.ndarray, "models pairs"],
     brains: Float[np.ndarray, "subjects brains pairs"],
     comparison: str,
     n_draws: int,
     rng: np.random.Generator,
     over_subjects: bool = False,
-    level: float = 0.95,
-) -> tuple[Float[np.ndarray, "models brains"], Float[np.ndarray, "models brains"]]:
-    """Percentile interval of the mean similarity over subjects when conditions (and subjects) are drawn anew.
+) -> Float[np.ndarray, "draws models brains"]:
+    """The mean similarity over subjects, again and again, with conditions (and subjects) drawn anew.
 
     A condition drawn twice would be at distance 0 from itself; such pairs are left out. Pairs are never drawn
-    themselves: they share conditions and are not independent. Drawing both at once gives an interval that is too wide
-    rather than too narrow (Schuett et al. 2023).
+    themselves: they share conditions and are not independent. Drawing both at once gives intervals that are too wide
+    rather than too narrow (Schuett et al. 2023). All models see the same draws, so differences between them can be
+    taken draw by draw.
     """
     n_subjects, n_brains, n_pairs = brains.shape
     n_conditions = n_conditions_of(n_pairs)
@@ -83,7 +83,14 @@ def bootstrap_interval(
         values = both.compare(times[rows] * times[columns]).reshape(len(models), n_subjects, n_brains)
         chosen = rng.integers(n_subjects, size=n_subjects) if over_subjects else slice(None)
         draws[draw] = values[:, chosen].mean(1)
-    low, high = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return draws
+
+
+def percentile_interval(
+    draws: Float[np.ndarray, "draws *values"], level: float = 0.95
+) -> tuple[Float[np.ndarray, "*values"], Float[np.ndarray, "*values"]]:
+    """The middle ``level`` of the draws."""
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high
 
 

@@ -8,7 +8,13 @@ from jaxtyping import Float
 from scipy.stats import ttest_1samp
 
 from brainlm.rsa.compare import compare, partial_compare
-from brainlm.rsa.inference import Similarity, bootstrap_interval, false_discovery_rate, group_permutation_test
+from brainlm.rsa.inference import (
+    Similarity,
+    bootstrap_draws,
+    false_discovery_rate,
+    group_permutation_test,
+    percentile_interval,
+)
 from brainlm.rsa.models import Models
 from brainlm.rsa.noise_ceiling import noise_ceiling, noise_ceiling_null, run_ceiling, run_ceiling_null
 
@@ -61,17 +67,15 @@ def _rows(
     rng: np.random.Generator,
 ) -> pd.DataFrame:
     """Values with p values and intervals, one row a model and brain RDM, models outermost."""
-    found, low, high, beyond = _similarities(models, brains, settings, rng)
+    found, others = _similarities(models, brains, settings, rng)
     rows = names.merge(models.names.reset_index(names="model_index"), how="cross")
     rows = rows.assign(brain_index=np.repeat(np.arange(len(names)), len(models.names)))
     rows = rows.sort_values(["model_index", "brain_index"], kind="stable").reset_index(drop=True)
     numbers = {
         "value": found.values,
-        "ci_low": low,
-        "ci_high": high,
         "p": found.p,
         "p_corrected": _corrected(found, settings["correction"]),
-        "value_beyond_pixels": beyond,
+        **others,
     }
     rows = rows.assign(**{name: values.ravel() for name, values in numbers.items()})
     return rows.assign(
@@ -84,19 +88,40 @@ def _rows(
     )
 
 
-def _similarities(models: Models, brains: np.ndarray, settings: dict, rng: np.random.Generator) -> tuple:
-    """Tests, interval and partial values, all models x brains; models that are not finite get NaN everywhere."""
+def _similarities(
+    models: Models, brains: np.ndarray, settings: dict, rng: np.random.Generator
+) -> tuple[Similarity, dict[str, np.ndarray]]:
+    """Tests, and further columns by name, all models x brains; models that are not finite get NaN everywhere."""
     finite = np.isfinite(models.rdms).all(1)
     if not finite.all():
-        found, *others = _similarities(models.take(finite), brains, settings, rng)
-        parts = [_spread(a, finite) for a in (found.values, found.p, found.p_corrected, *others)]
-        return Similarity(*parts[:3]), *parts[3:]
+        found, others = _similarities(models.take(finite), brains, settings, rng)
+        spread = Similarity(*(_spread(a, finite) for a in (found.values, found.p, found.p_corrected)))
+        return spread, {name: _spread(values, finite) for name, values in others.items()}
     comparison = settings["comparison"]
     found = group_permutation_test(models.rdms, brains, comparison, settings["n_permutations"], rng)
-    low, high = bootstrap_interval(
-        models.rdms, brains, comparison, settings["n_bootstraps"], rng, over_subjects=len(brains) >= FEWEST_SUBJECTS
-    )
-    return found, low, high, _beyond_pixels(models, brains, comparison)
+    over_subjects = len(brains) >= FEWEST_SUBJECTS
+    draws = bootstrap_draws(models.rdms, brains, comparison, settings["n_bootstraps"], rng, over_subjects)
+    low, high = percentile_interval(draws)
+    others = {"ci_low": low, "ci_high": high, "value_beyond_pixels": _beyond_pixels(models, brains, comparison)}
+    return found, others | _minus_untrained(models, found.values, draws)
+
+
+def _minus_untrained(models: Models, values: np.ndarray, draws: np.ndarray) -> dict[str, np.ndarray]:
+    """The difference to the same layer of the same network with the same seed, untrained, and its interval."""
+    places = [_untrained_twin(models.names, row) for row in range(len(values))]
+    columns = {name: np.full(values.shape, np.nan) for name in ("minus_untrained", "minus_low", "minus_high")}
+    for row, twin in enumerate(places):
+        if twin is not None and twin != row:
+            low, high = percentile_interval(draws[:, row] - draws[:, twin])
+            for column, found in zip(columns.values(), (values[row] - values[twin], low, high), strict=True):
+                column[row] = found
+    return columns
+
+
+def _untrained_twin(names: pd.DataFrame, row: int) -> int | None:
+    same = (names[["network", "seed", "layer"]] == names.loc[row, ["network", "seed", "layer"]]).all(axis=1)
+    found = np.flatnonzero(same & (names["learning_rule"] == "untrained"))
+    return int(found[0]) if len(found) else None
 
 
 def _beyond_pixels(models: Models, brains: np.ndarray, comparison: str) -> np.ndarray:

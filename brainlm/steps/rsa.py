@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 COLUMNS = [  # the ones every table of RSA has, then what explains them
     *("dataset", "subject", "modality", "region", "time_s", "network", "learning_rule", "model", "seed", "layer"),
     *("measure", "comparison", "value", "ci_low", "ci_high", "ceiling_lower", "ceiling_upper", "ceiling_null"),
-    *("p", "p_corrected", "n_conditions", "n_subjects", "network_measure", "value_beyond_pixels", "ceiling_of"),
-    *("correction", "n_permutations", "p_subjects", "note"),
+    *("p", "p_corrected", "n_conditions", "n_subjects", "network_measure", "value_beyond_pixels", "minus_untrained"),
+    *("minus_low", "minus_high", "ceiling_of", "correction", "n_permutations", "p_subjects", "note"),
 ]
 
 

@@ -40,7 +40,8 @@ def train_network(
     rate = options.pop("learning_rate", settings["learning_rate"])
     data = _load_training(bids_root / settings["training_pictures"], settings["test_share"], seed, place)
     torch.manual_seed(seed)
-    start = make_network(network, data["example"], len(data["classes"]), settings).to(place)
+    sizes = {"hidden": settings["hidden"], "channels": settings["channels"]}
+    start = make_network(network, data["example"], len(data["classes"]), sizes).to(place)
     torch.manual_seed(seed + 1)  # a rule that draws feedback weights must not move the network's draw
     rule = make_learning_rule(learning_rule, start, data["example"], **options).to(place)
 

@@ -7,9 +7,10 @@ from scipy.spatial.distance import pdist, squareform
 
 from brainlm.rsa.compare import COMPARISONS, compare
 from brainlm.rsa.inference import (
-    bootstrap_interval,
+    bootstrap_draws,
     false_discovery_rate,
     group_permutation_test,
+    percentile_interval,
     permutation_test,
     permute_pairs,
 )
@@ -97,7 +98,9 @@ def test_interval_covers_the_similarity_in_the_population_of_conditions():
     covered = 0
     for _ in range(60):
         x = rng.normal(size=(30, 5))
-        low, high = bootstrap_interval(pdist(x)[None], pdist(x @ mixing)[None, None], "pearson", 150, rng)
+        low, high = percentile_interval(
+            bootstrap_draws(pdist(x)[None], pdist(x @ mixing)[None, None], "pearson", 150, rng)
+        )
         covered += low[0, 0] <= truth <= high[0, 0]
     assert covered / 60 >= 0.8
 
@@ -108,7 +111,8 @@ def test_drawing_subjects_too_widens_the_interval():
     brains = np.stack([[pdist(x + s * rng.normal(size=x.shape))] for s in (0.1, 0.5, 3.0, 5.0)])
     widths = []
     for over_subjects in (False, True):
-        low, high = bootstrap_interval(pdist(x)[None], brains, "pearson", 300, np.random.default_rng(1), over_subjects)
+        draws = bootstrap_draws(pdist(x)[None], brains, "pearson", 300, np.random.default_rng(1), over_subjects)
+        low, high = percentile_interval(draws)
         widths.append((high - low)[0, 0])
     assert widths[1] > widths[0]
 

@@ -28,12 +28,12 @@ TIMES = np.arange(-10, 50) / 100
 
 @pytest.fixture(scope="module")
 def activities(tmp_path_factory):
-    """Two networks of two layers; the second has diverged."""
+    """Three networks of two layers; the second has diverged."""
     folder, rng = tmp_path_factory.mktemp("networks"), np.random.default_rng(0)
     shared = {"conditions": np.array(CONDITIONS[::-1]), "pixels": rng.normal(size=(20, 9))}
     shared["labels"] = np.array(["a", "b"] * 10)
     paths = []
-    for rule in ("backprop", "oja"):
+    for rule in ("backprop", "oja", "untrained"):
         layers = {f"layer{i}": rng.normal(size=(20, 15)) for i in (1, 2)}
         if rule == "oja":
             layers["layer2"][:] = np.nan
@@ -88,7 +88,7 @@ def run(folder, activities, subject, modality, **changed):
 def test_planted_layer_is_found_in_its_region_and_only_there(activities, tmp_path):
     rows, _ = run(tmp_path, activities, "01", "fmri")
     assert list(rows.columns) == COLUMNS
-    assert len(rows) == 2 * (2 + 4) and set(rows["subject"]) == {"01"}
+    assert len(rows) == 2 * (2 + 6) and set(rows["subject"]) == {"01"}
     signal = rows[(rows.region == "signal") & rows.value.notna()]
     best = signal.loc[signal.value.idxmax()]
     assert (best.learning_rule, best.layer) == ("backprop", "layer2")
@@ -96,6 +96,15 @@ def test_planted_layer_is_found_in_its_region_and_only_there(activities, tmp_pat
     assert best.ceiling_null < best.ceiling_upper and best.ceiling_lower < best.ceiling_upper <= 1
     assert rows[rows.region == "noise"].p_corrected.min() > 0.01
     assert signal.drop(index=best.name).p_corrected.min() > 0.01
+
+
+def test_difference_to_the_untrained_layer_stands_beside_each_value(activities, tmp_path):
+    rows, _ = run(tmp_path, activities, "01", "fmri")
+    layer = rows[(rows.region == "signal") & (rows.layer == "layer2")].set_index("learning_rule")
+    difference = layer.value["backprop"] - layer.value["untrained"]
+    assert layer.minus_untrained["backprop"] == pytest.approx(difference, abs=1e-5)
+    assert 0 < layer.minus_low["backprop"] < difference < layer.minus_high["backprop"]
+    assert layer.minus_untrained.drop("backprop").isna().all()
 
 
 def test_a_layer_that_is_not_finite_is_reported_without_numbers(activities, tmp_path):
@@ -144,7 +153,7 @@ def test_the_same_seed_gives_the_same_bytes(activities, tmp_path):
 def test_false_discovery_rate_is_the_other_correction(activities, tmp_path):
     rows, _ = run(tmp_path, activities, "01", "fmri", correction="fdr")
     tested = rows[rows.p.notna()]
-    assert len(tested) == 10 and (tested.p_corrected >= tested.p - 1e-9).all()
+    assert len(tested) == 14 and (tested.p_corrected >= tested.p - 1e-9).all()
     assert set(rows.correction) == {"fdr"} and np.allclose(
         tested.p_corrected, stats.false_discovery_control(tested.p), atol=1e-5
     )

@@ -15,6 +15,7 @@ from brainlm.learning import LEARNING_RULES
 from brainlm.networks.build import make_network
 from brainlm.steps.train_network import train_network
 
+SIZES = {"hidden": [24, 12], "channels": [4]}
 SETTINGS = {
     "learning_rules": {"oja": {"learning_rate": 0.05}, "predictive_coding": {"steps": 10}},
     "pictures": "stimuli/pictures",
@@ -25,8 +26,7 @@ SETTINGS = {
     "learning_rate": 0.01,
     "momentum": 0.9,
     "test_share": 0.5,
-    "hidden": [24, 12],
-    "channels": [4],
+    **SIZES,
 }
 
 
@@ -86,7 +86,7 @@ def test_untrained_is_the_reference_and_keeps_its_weights(bids_root, tmp_path):
     row = train(bids_root, tmp_path, "untrained", seed=3)
     assert row["status"] == "reference" and row["accuracy"] == row["accuracy_untrained"]
     torch.manual_seed(3)
-    expected = make_network("mlp", torch.zeros(1, 3, 12, 12), 3, SETTINGS).state_dict()
+    expected = make_network("mlp", torch.zeros(1, 3, 12, 12), 3, SIZES).state_dict()
     found = load_file(tmp_path / "network.safetensors")
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
@@ -113,7 +113,7 @@ def test_activity_is_the_stored_networks_response_to_the_pictures(bids_root, tmp
     train(bids_root, tmp_path, "backprop")
     arrays, about = load_arrays(tmp_path / "activity.npz")
     assert about["learning_rule"] == "backprop" and list(arrays["labels"]) == [n[:-2] for n in arrays["conditions"]]
-    network = make_network("mlp", torch.zeros(1, 3, 12, 12), 3, SETTINGS)
+    network = make_network("mlp", torch.zeros(1, 3, 12, 12), 3, SIZES)
     network.load_state_dict(load_file(tmp_path / "network.safetensors"))
     x = torch.from_numpy(arrays["pixels"]).reshape(-1, 3, 12, 12)
     with torch.no_grad():

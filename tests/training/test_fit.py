@@ -30,7 +30,7 @@ def test_fit_stops_when_the_loss_is_no_number():
 
 
 def test_each_pass_shows_each_stimulus_once_in_an_order_of_the_seed():
-    x, y = torch.arange(10), torch.arange(10) * 2
+    x, y = torch.arange(10.0), torch.arange(10) * 2
     first = list(iterate_batches(x, y, 3, 4, seed=1))
     assert len(first) == n_updates(10, 3, 4) == 9
     assert all(torch.equal(b, 2 * a) for a, b in first)
