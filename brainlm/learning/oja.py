@@ -11,22 +11,23 @@ from brainlm.learning.local import as_vectors, delta_readout
 
 
 class Oja(LearningRule):
-    """Hidden layers learn without a target: dW = y x^T - C(y y^T) W, with y = W x and x centred.
+    """Hidden layers learn without a target: dW = s^2 y x^T - C(y y^T) W, with y = W x and x centred.
 
     ``competition`` is C: ``subspace`` keeps the whole of y y^T (units share the principal subspace), ``sanger`` its
     lower triangle (unit i finds component i), ``none`` its diagonal (each unit alone finds the first component).
-    The bias falls along the mean drive, so that drives centre on 0. The output layer learns by the delta rule.
+    Weights grow to ``length`` s: 1 in the papers; a tanh saturates less with shorter ones. The bias falls along the mean drive, so that drives centre on 0. The output layer learns by the delta rule.
     """
 
     readout = "linear"
-    deviations = (
-        "hidden layers unsupervised, output layer by the delta rule; inputs centred by the batch mean; "
-        "update divided by the input's power; Hebbian term taken before the nonlinearity"
-    )
 
-    def __init__(self, network, example, competition: str = "subspace"):
+    def __init__(self, network, example, competition: str = "subspace", length: float = 1.0):
         super().__init__(network, example)
         self.competition = choose("competition", competition, list(_COMPETITIONS))
+        self.length = length
+        self.deviations = (
+            "hidden layers unsupervised, output layer by the delta rule; inputs centred by the batch mean; update "
+            f"divided by the input's power; y taken before the nonlinearity; weights of length {length:g}"
+        )
 
     @torch.no_grad()
     def assign_gradients(self, network, x, y):
@@ -39,16 +40,16 @@ class Oja(LearningRule):
         linear, x = layer.linear, as_vectors(layer, x)
         mean = x.mean(0)
         weight = linear.weight.flatten(1)
-        change = hebbian_change(weight, x - mean, self.competition)
+        change = hebbian_change(weight, x - mean, self.competition, self.length)
         power = (x - mean).square().sum(1).mean().clamp_min(torch.finfo(x.dtype).tiny)
         linear.weight.grad = -(change / power).view_as(linear.weight)
         linear.bias.grad = weight @ mean + linear.bias
 
 
-def hebbian_change(weight, x, competition):
-    """y x^T - C(y y^T) W, averaged over the rows of ``x``."""
+def hebbian_change(weight, x, competition, length=1.0):
+    """length^2 y x^T - C(y y^T) W, averaged over the rows of ``x``."""
     y = x @ weight.T
-    return (y.T @ x - _COMPETITIONS[competition](y.T @ y) @ weight) / len(x)
+    return (length**2 * y.T @ x - _COMPETITIONS[competition](y.T @ y) @ weight) / len(x)
 
 
 _COMPETITIONS = {

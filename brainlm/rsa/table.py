@@ -18,7 +18,7 @@ from brainlm.rsa.inference import (
 from brainlm.rsa.models import Models
 from brainlm.rsa.noise_ceiling import noise_ceiling, noise_ceiling_null, run_ceiling, run_ceiling_null
 
-CEILING_DRAWS = 100
+CEILING_DRAWS = 25  # of the null bound, whose spread is a tenth of its mean or less
 FEWEST_SUBJECTS = 3  # below this nothing is said about the population of subjects
 
 

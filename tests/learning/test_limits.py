@@ -126,6 +126,15 @@ def test_one_oja_unit_finds_the_first_principal_component_at_length_one():
     assert abs(weight @ components[0]) > 0.999999
 
 
+def test_weights_grow_to_the_length_asked_for():
+    x, components = principal()
+    weight = 0.1 * torch.ones(1, 6, dtype=torch.float64)
+    for _ in range(20_000):
+        weight = weight + 0.02 * hebbian_change(weight, x, "none", 0.25)
+    assert weight.norm().item() == pytest.approx(0.25, abs=1e-6)
+    assert abs(weight[0] @ components[0]).item() == pytest.approx(0.25, abs=1e-5)
+
+
 def test_sanger_finds_the_components_in_order():
     x, components = principal()
     weight = settle(x, 3, "sanger")
