@@ -15,7 +15,8 @@ class Oja(LearningRule):
 
     ``competition`` is C: ``subspace`` keeps the whole of y y^T (units share the principal subspace), ``sanger`` its
     lower triangle (unit i finds component i), ``none`` its diagonal (each unit alone finds the first component).
-    Weights grow to ``length`` s: 1 in the papers; a tanh saturates less with shorter ones. The bias falls along the mean drive, so that drives centre on 0. The output layer learns by the delta rule.
+    Weights grow to ``length`` s: 1 in the papers; tanh units saturate less with shorter ones. The bias falls along
+    the mean drive, so that drives centre on 0. The output layer learns by the delta rule.
     """
 
     readout = "linear"
