@@ -2,11 +2,14 @@
 
 import copy
 import logging
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from brainlm.errors import DataError, choose
 from brainlm.io.activity import save_arrays
@@ -26,6 +29,22 @@ from brainlm.training.fit import fit
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """Scaled pictures with their classes, for training and for the test, and the scaling itself."""
+
+    x_train: Float[Tensor, "train 3 height width"]
+    y_train: Int[Tensor, " train"]
+    x_test: Float[Tensor, "test 3 height width"]
+    y_test: Int[Tensor, " test"]
+    classes: list[str]
+    scaling: dict  # mean and std of each colour over the training pictures, size in pixels
+
+    @property
+    def example(self) -> Float[Tensor, "1 3 height width"]:
+        return self.x_train[:1]
+
+
 def train_network(
     *, network: str, learning_rule: str, seed: int, settings: dict, bids_root: Path, device: str, out: Path
 ) -> None:
@@ -38,17 +57,17 @@ def train_network(
     place = resolve_device(device)
     options = dict(settings["learning_rules"].get(choose("learning rule", learning_rule, LEARNING_RULES)) or {})
     rate = options.pop("learning_rate", settings["learning_rate"])
-    data = _load_training(bids_root / settings["training_pictures"], settings["test_share"], seed, place)
+    lesson = _load_training(bids_root / settings["training_pictures"], settings["test_share"], seed, place)
     torch.manual_seed(seed)
     sizes = {"hidden": settings["hidden"], "channels": settings["channels"]}
-    start = make_network(network, data["example"], len(data["classes"]), sizes).to(place)
+    start = make_network(network, lesson.example, len(lesson.classes), sizes).to(place)
     torch.manual_seed(seed + 1)  # a rule that draws feedback weights must not move the network's draw
-    rule = make_learning_rule(learning_rule, start, data["example"], **options).to(place)
+    rule = make_learning_rule(learning_rule, start, lesson.example, **options).to(place)
 
     learner = copy.deepcopy(start)
-    curve, diverged = _teach(learner, rule, data, settings, rate, seed)
-    reference = _reference(start, rule, data, settings, rate, seed)
-    right, right_reference = _right(learner, rule, data), _right(reference, rule, data)
+    curve, diverged = _teach(learner, rule, lesson, settings, rate, seed)
+    reference = _reference(start, rule, lesson, settings, rate, seed)
+    right, right_reference = _right(learner, rule, lesson), _right(reference, rule, lesson)
     row = {
         "dataset": dataset_name(bids_root),
         "network": network,
@@ -56,18 +75,18 @@ def train_network(
         "protocol": settings["protocol"],
         "seed": seed,
         **_verdict(learning_rule, right, right_reference, diverged),
-        "split": f"{len(right)} of {len(right) + len(data['y_train'])} pictures held out, drawn by the seed",
+        "split": f"{len(right)} of {len(right) + len(lesson.y_train)} pictures held out, drawn by the seed",
         "updates": len(curve.losses),
         "deviations": rule.deviations or "none",
         "readout": rule.readout,
-        "chance": 1 / len(data["classes"]),
+        "chance": 1 / len(lesson.classes),
         "learning_rate": rate,
     }
     logger.info("%s, %s: accuracy %.3f, %s", network, learning_rule, row["accuracy"], row["status"])
-    about = {"row": row, "settings": settings, "classes": data["classes"], "scaling": data["scaling"]}
+    about = {"row": row, "settings": settings, "classes": lesson.classes, "scaling": lesson.scaling}
     save_network(out, {name: value.contiguous().cpu() for name, value in learner.state_dict().items()}, about)
     save_rows(out / "curve.tsv", curve.rows)
-    _save_activity(out / "activity.npz", learner, rule, data, row, bids_root / settings["pictures"])
+    _save_activity(out / "activity.npz", learner, rule, lesson, row, bids_root / settings["pictures"])
     save_rows(out / "timing.tsv", [{"step": "train_network", "recording": out.name, **curve.timing()}])
     save_rows(out / "row.tsv", [row])
 
@@ -82,7 +101,7 @@ def _verdict(learning_rule: str, right: np.ndarray, right_reference: np.ndarray,
     }
 
 
-def _load_training(folder: Path, test_share: float, seed: int, place: torch.device) -> dict:
+def _load_training(folder: Path, test_share: float, seed: int, place: torch.device) -> Lesson:
     """Scaled pictures and classes, split by the seed; mean and standard deviation come from the training part."""
     pictures, names = load_pictures(folder)
     labels = load_labels(folder, names)
@@ -93,26 +112,29 @@ def _load_training(folder: Path, test_share: float, seed: int, place: torch.devi
         raise DataError(f"{folder}: {error} Add pictures or leave the label out.") from error
     colours = pictures[train].reshape(-1, 3) / 255
     scaling = {"mean": colours.mean(0).tolist(), "std": colours.std(0).tolist(), "size": list(pictures.shape[1:3])}
+    if not min(scaling["std"]) > 0:
+        raise DataError(
+            f"{folder}: expected pictures that vary in each colour, got one that is constant. Check the files."
+        )
     x = _scaled(pictures, scaling).to(place)
     y = torch.tensor([classes.index(label) for label in labels], device=place)
-    parts = {"x_train": x[train], "y_train": y[train], "x_test": x[test], "y_test": y[test]}
-    return parts | {"example": x[:1], "classes": classes, "scaling": scaling}
+    return Lesson(x[train], y[train], x[test], y[test], classes, scaling)
 
 
-def _scaled(pictures: np.ndarray, scaling: dict) -> torch.Tensor:
+def _scaled(pictures: np.ndarray, scaling: dict) -> Tensor:
     scaled = (pictures / 255 - np.array(scaling["mean"])) / np.array(scaling["std"])
     return torch.from_numpy(np.moveaxis(scaled, -1, 1).astype(np.float32))
 
 
 def _teach(
-    network: Chain, rule: LearningRule, data: dict, settings: dict, rate: float, seed: int
+    network: Chain, rule: LearningRule, lesson: Lesson, settings: dict, rate: float, seed: int
 ) -> tuple[Curve, bool]:
     passes, size = settings["passes"], settings["batch_size"]
     parameters = [p for p in [*network.parameters(), *rule.parameters()] if p.requires_grad]
     optimizer = torch.optim.SGD(parameters, lr=rate, momentum=settings["momentum"])
-    total = n_updates(len(data["y_train"]), passes, size)
-    curve = Curve(total // passes, total, lambda: float(_right(network, rule, data).mean()))
-    batches = iterate_batches(data["x_train"], data["y_train"], passes, size, seed)
+    total = n_updates(len(lesson.y_train), passes, size)
+    curve = Curve(total // passes, total, lambda: float(_right(network, rule, lesson).mean()))
+    batches = iterate_batches(lesson.x_train, lesson.y_train, passes, size, seed)
     try:
         fit(partial(rule.assign_gradients, network), optimizer, batches, curve)
     except FloatingPointError as error:
@@ -121,31 +143,31 @@ def _teach(
     return curve, not all(torch.isfinite(p).all() for p in network.parameters())
 
 
-def _reference(start: Chain, rule: LearningRule, data: dict, settings: dict, rate: float, seed: int) -> Chain:
+def _reference(start: Chain, rule: LearningRule, lesson: Lesson, settings: dict, rate: float, seed: int) -> Chain:
     """The untrained network, read out as the rule's is: its own output, or a delta rule on its last hidden layer."""
     reference = copy.deepcopy(start)
     if rule.readout == "linear":
-        idle = make_learning_rule("untrained", reference, data["example"], readout="linear")
-        _teach(reference, idle, data, settings, rate, seed)
+        idle = make_learning_rule("untrained", reference, lesson.example, readout="linear")
+        _teach(reference, idle, lesson, settings, rate, seed)
     return reference
 
 
 @torch.no_grad()
-def _right(network: Chain, rule: LearningRule, data: dict) -> np.ndarray:
-    return (rule.respond(network, data["x_test"])[-1].argmax(1) == data["y_test"]).cpu().numpy()
+def _right(network: Chain, rule: LearningRule, lesson: Lesson) -> np.ndarray:
+    return (rule.respond(network, lesson.x_test)[-1].argmax(1) == lesson.y_test).cpu().numpy()
 
 
 @torch.no_grad()
-def _save_activity(path: Path, network: Chain, rule: LearningRule, data: dict, row: dict, folder: Path) -> None:
+def _save_activity(path: Path, network: Chain, rule: LearningRule, lesson: Lesson, row: dict, folder: Path) -> None:
     """Each layer's activity to the pictures that the subjects saw, beside the pictures' own pixels and labels."""
     pictures, names = load_pictures(folder)
-    if list(pictures.shape[1:3]) != data["scaling"]["size"]:
+    if list(pictures.shape[1:3]) != lesson.scaling["size"]:
         raise DataError(
-            f"{folder}: expected pictures of {data['scaling']['size']} pixels as in training, got "
+            f"{folder}: expected pictures of {lesson.scaling['size']} pixels as in training, got "
             f"{list(pictures.shape[1:3])}. Train and compare at one resolution."
         )
-    x = _scaled(pictures, data["scaling"])
-    layers = rule.respond(network, x.to(data["x_test"].device))
+    x = _scaled(pictures, lesson.scaling)
+    layers = rule.respond(network, x.to(lesson.x_test.device))
     arrays = {f"layer{i}": a.flatten(1).cpu().numpy().astype(np.float32) for i, a in enumerate(layers, start=1)}
     arrays |= {"conditions": np.array(names), "pixels": x.flatten(1).numpy()}
     if (folder / LABELS).exists():

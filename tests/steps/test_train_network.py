@@ -134,6 +134,14 @@ def test_faults_are_told_in_one_line(bids_root, tmp_path):
         train(bids_root, tmp_path, "backprop", training_pictures="stimuli/nowhere")
 
 
+def test_black_pictures_are_refused(tmp_path):
+    write_pictures(tmp_path / "stimuli/pictures_train", 2, 0)
+    for path in (tmp_path / "stimuli/pictures_train").glob("*.png"):
+        Image.fromarray(np.zeros((12, 12, 3), np.uint8)).save(path)
+    with pytest.raises(DataError, match="vary in each colour"):
+        train(tmp_path, tmp_path / "out", "backprop")
+
+
 def test_pictures_and_labels_must_agree(tmp_path):
     write_pictures(tmp_path / "stimuli/pictures", 2, 0)
     write_pictures(tmp_path / "stimuli/pictures_train", 2, 0)
