@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from brainlm.errors import DataError
-from brainlm.io.store import atomic
+from brainlm.io.store import atomic, load_json
 
 
 def save_arrays(path: Path, arrays: dict[str, np.ndarray], about: dict) -> None:
     """Write arrays and, as JSON text under ``about``, what they are."""
     if "about" in arrays:
         raise ValueError("An array may not be named 'about': that name holds the description.")
-    with atomic(path) as tmp, Path(tmp).open("wb") as stream:
+    with atomic(path) as tmp, tmp.open("wb") as stream:
         np.savez(stream, about=np.array(json.dumps(about, sort_keys=True)), **arrays)
 
 
@@ -30,3 +30,17 @@ def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict]:
             raise DataError(f"{path}: expected an array 'about' that describes the others, found none. Make it anew.")
         about = json.loads(str(stored["about"]))
         return {name: stored[name] for name in stored.files if name != "about"}, about
+
+
+def load_patterns(path: Path) -> tuple[dict[str, np.ndarray], dict]:
+    """Arrays of run-wise condition patterns, and the JSON beside them: conditions, runs, regions or times.
+
+    Raises
+    ------
+    DataError
+        If a file is missing.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: expected condition patterns, found none. Run the step patterns first.")
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}, load_json(path.with_suffix(".json"))

@@ -1,14 +1,13 @@
 """Compare one subject's brain with every layer of every network."""
 
-import json
 import logging
 from pathlib import Path
 
 import numpy as np
 
 from brainlm.errors import DataError, choose
-from brainlm.io.activity import load_arrays, save_arrays
-from brainlm.io.rows import save_rows
+from brainlm.io.activity import load_arrays, load_patterns, save_arrays
+from brainlm.io.store import save_table
 from brainlm.rsa.brains import region_rdms, timed_rdms
 from brainlm.rsa.compare import COMPARISONS
 from brainlm.rsa.models import Models, network_models, same_order
@@ -52,7 +51,7 @@ def rsa(
     rows = rows.assign(dataset=dataset, subject=subject, modality=modality)
     logger.info("sub-%s %s: %d models x %d brain RDMs", subject, modality, len(models.rdms), len(brains.rdms))
     save_rdms(rdms_out, brains, models, {"dataset": dataset, "subject": subject, "modality": modality, **settings})
-    save_rows(out, rows[COLUMNS])
+    save_table(out, rows[COLUMNS])
 
 
 def check_settings(settings: dict) -> None:
@@ -74,9 +73,7 @@ def save_rdms(path: Path, brains: Brains, models: Models, about: dict) -> None:
 
 
 def _brain_rdms(path: Path, modality: str, settings: dict) -> Brains:
-    about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    with np.load(path, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
+    arrays, about = load_patterns(path)
     conditions = tuple(about["conditions"])
     try:
         if modality == "eeg":

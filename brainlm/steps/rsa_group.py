@@ -7,7 +7,7 @@ import pandas as pd
 
 from brainlm.errors import DataError
 from brainlm.io.activity import load_arrays
-from brainlm.io.rows import save_rows
+from brainlm.io.store import save_table
 from brainlm.rsa.models import network_models, same_order
 from brainlm.rsa.table import Brains, group_rows
 from brainlm.steps.rsa import COLUMNS, check_settings
@@ -32,7 +32,7 @@ def rsa_group(*, rdms: list[Path], activities: list[Path], settings: dict, seed:
         brains = list(found.values())
         rows = group_rows(same_order(models, brains[0].conditions), brains, settings, rng)
         tables.append(rows.assign(dataset=stored[0][1]["dataset"], subject="group", modality=modality))
-    save_rows(out, pd.concat(tables)[COLUMNS])
+    save_table(out, pd.concat(tables)[COLUMNS])
 
 
 def _brains(arrays: dict[str, np.ndarray]) -> Brains:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -15,7 +16,7 @@ from brainlm.errors import DataError, choose
 from brainlm.io.activity import save_arrays
 from brainlm.io.learned import dataset_name, save_network
 from brainlm.io.pictures import LABELS, load_labels, load_pictures
-from brainlm.io.rows import save_rows
+from brainlm.io.store import save_table
 from brainlm.learning import LEARNING_RULES, make_learning_rule
 from brainlm.learning.base import LearningRule
 from brainlm.networks.build import make_network
@@ -85,18 +86,18 @@ def train_network(
     logger.info("%s, %s: accuracy %.3f, %s", network, learning_rule, row["accuracy"], row["status"])
     about = {"row": row, "settings": settings, "classes": lesson.classes, "scaling": lesson.scaling}
     save_network(out, {name: value.contiguous().cpu() for name, value in learner.state_dict().items()}, about)
-    save_rows(out / "curve.tsv", curve.rows)
+    save_table(out / "curve.tsv", pd.DataFrame(curve.rows))
     _save_activity(out / "activity.npz", learner, rule, lesson, row, bids_root / settings["pictures"])
-    save_rows(out / "timing.tsv", [{"step": "train_network", "recording": out.name, **curve.timing()}])
-    save_rows(out / "row.tsv", [row])
+    save_table(out / "timing.tsv", pd.DataFrame([{"step": "train_network", "recording": out.name, **curve.timing()}]))
+    save_table(out / "row.tsv", pd.DataFrame([row]))
 
 
 def _verdict(learning_rule: str, right: np.ndarray, right_reference: np.ndarray, diverged: bool) -> dict:
     bound = paired_lower_bound(right, right_reference)
     return {
         "status": "diverged" if diverged else learning_status(learning_rule, bound),
-        "accuracy": right.mean(),
-        "accuracy_untrained": right_reference.mean(),
+        "accuracy": float(right.mean()),
+        "accuracy_untrained": float(right_reference.mean()),
         "difference_low": bound,
     }
 
