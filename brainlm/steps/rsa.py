@@ -74,6 +74,12 @@ def save_rdms(path: Path, brains: Brains, models: Models, about: dict) -> None:
 
 def _brain_rdms(path: Path, modality: str, settings: dict) -> Brains:
     arrays, about = load_patterns(path)
+    needed = {"conditions", "times" if modality == "eeg" else "regions"}
+    if not needed <= set(about):
+        raise DataError(
+            f"{path.with_suffix('.json')}: expected {' and '.join(sorted(needed))}, got {', '.join(sorted(about))}. "
+            f"Make the {modality} patterns anew."
+        )
     conditions = tuple(about["conditions"])
     try:
         if modality == "eeg":

@@ -177,3 +177,15 @@ def test_faults_are_told_in_one_line(activities, tmp_path):
             out=tmp_path / "o.tsv",
             rdms_out=tmp_path / "o.npz",
         )
+    path.with_suffix(".json").write_text(json.dumps({"conditions": CONDITIONS}))
+    with pytest.raises(DataError, match="expected conditions and regions, got conditions"):
+        rsa(
+            patterns=path,
+            activities=activities,
+            subject="01",
+            modality="fmri",
+            settings=SETTINGS,
+            seed=0,
+            out=tmp_path / "o.tsv",
+            rdms_out=tmp_path / "o.npz",
+        )
