@@ -103,7 +103,7 @@ def picture_answers(
     for level, values in levels.items():
         peak = _PICTURE_PEAKS_S[level]
         sizes = values[shown] @ scalp.pictures[level]
-        answer += 4.0 * planted * _answer(onsets, sizes, n, _wave(peak, 0.02 + 0.1 * peak))
+        answer += 7.0 * planted * _answer(onsets, sizes, n, _wave(peak, 0.02 + 0.1 * peak))
     return answer
 
 
