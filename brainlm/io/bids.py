@@ -1,0 +1,200 @@
+"""What a BIDS folder holds: the run table, with every header, event and pointer fault found before any job starts."""
+
+import difflib
+import logging
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from brainlm.errors import ConfigError, DataError
+from brainlm.io.headers import Header, read_header
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = [
+    *("recording", "modality", "subject", "session", "task", "acq", "run", "path", "events", "story", "use"),
+    *("t_r", "n_samples", "duration_s", "excluded", "reason"),
+]
+FILES = {
+    "fmri": ("func", re.compile(r"_bold\.nii(\.gz)?$")),
+    "eeg": ("eeg", re.compile(r"_eeg\.(vhdr|edf|bdf|set|fif)$")),
+}
+USES = ("story", "labels", "conditions")
+
+
+def index_recordings(config: dict) -> pd.DataFrame:
+    """The run table of ``config``: one row a recording of its tasks and participants, every cell a string.
+
+    Raises
+    ------
+    ConfigError, DataError
+        At the first fault of the folder, a header, events or a pointer; excluded recordings are not opened.
+    """
+    root = Path(config["bids_root"])
+    check_root(root)
+    found = [row for modality in FILES for row in _find(root, modality)]
+    table = pd.DataFrame(found, columns=COLUMNS).fillna("")
+    table = table[table["subject"].isin(choose_subjects(config, set(table["subject"])))]
+    table = _choose_tasks(table, config["tasks"])
+    for row, reason in _exclusions(table, config.get("exclude") or []):
+        table.loc[table["recording"] == row, ["excluded", "reason"]] = ["yes", reason]
+    rows = [row if row["excluded"] else _examine(root, row, config) for row in table.to_dict("records")]
+    if not rows:
+        raise DataError(f"{root}: no recording of the tasks {', '.join(config['tasks'])} was found. Check tasks:.")
+    return pd.DataFrame(rows, columns=COLUMNS).sort_values("recording", ignore_index=True)
+
+
+def check_root(root: Path) -> None:
+    """Stop unless ``root`` is a BIDS folder."""
+    if not root.is_dir():
+        raise ConfigError(f"bids_root: expected a folder, got {root}, which does not exist. Set it in the config.")
+    if not (root / "dataset_description.json").is_file():
+        raise DataError(
+            f"{root}: expected a BIDS data set, but it has no dataset_description.json. "
+            "Point bids_root at the folder that holds that file."
+        )
+
+
+def choose_subjects(config: dict, present: set[str]) -> list[str]:
+    """Labels of ``participants`` (all where the config names none), each checked to be text and present."""
+    wanted = config.get("participants") or sorted(present)
+    for label in wanted:
+        if not isinstance(label, str):
+            raise ConfigError(
+                f"participants: expected text, got the number {label!r}: a label such as 01 loses its zero. "
+                f"Write '{label:02d}' in quotes."
+            )
+        if label.removeprefix("sub-") not in present:
+            close = difflib.get_close_matches(label, sorted(present), n=1, cutoff=0)
+            hint = f"did you mean {close[0]}?" if close else "the data set has no recordings."
+            raise ConfigError(f"participants: {label} is not in {config['bids_root']}; {hint}")
+    return [label.removeprefix("sub-") for label in wanted]
+
+
+def read_events(path: Path) -> pd.DataFrame:
+    """Events with onset and duration as numbers (s) and trial_type as text, in order of onset.
+
+    Raises
+    ------
+    DataError
+        If the file or one of the columns is missing, or a time is no number.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: expected the events of a recording, found none. Add the file, or exclude the run.")
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    missing = {"onset", "duration", "trial_type"} - set(table.columns)
+    if missing:
+        raise DataError(f"{path}: expected columns onset, duration, trial_type; {', '.join(sorted(missing))} missing.")
+    for column in ("onset", "duration"):
+        numbers = pd.to_numeric(table[column].replace("n/a", "0" if column == "duration" else "n/a"), errors="coerce")
+        if numbers.isna().any():
+            bad = table.loc[numbers.isna(), column].iloc[0]
+            raise DataError(f"{path}: expected numbers in {column}, got {bad!r}. Mend the cell.")
+        table[column] = numbers
+    return table.sort_values("onset", ignore_index=True)
+
+
+def events_path(root: Path, recording: str) -> Path:
+    """The events that belong to a recording: its own, or the task's beside it or at the top (BIDS inheritance)."""
+    own = root / f"{recording}_events.tsv"
+    task = re.search(r"_(task-[^_]+)", recording)
+    shared = root / f"{task[1]}_events.tsv" if task else own
+    return own if own.exists() or not shared.exists() else shared
+
+
+def _find(root: Path, modality: str) -> list[dict[str, str]]:
+    folder, pattern = FILES[modality]
+    rows = []
+    for path in sorted(root.glob(f"sub-*/**/{folder}/sub-*")):
+        if pattern.search(path.name):
+            stem = pattern.sub("", path.relative_to(root).as_posix())
+            names = dict(part.split("-", 1) for part in stem.rpartition("/")[2].split("_") if "-" in part)
+            rows.append(
+                {
+                    "recording": stem,
+                    "modality": modality,
+                    "subject": names["sub"],
+                    "session": names.get("ses", ""),
+                    "task": names.get("task", ""),
+                    "acq": names.get("acq", ""),
+                    "run": names.get("run", ""),
+                    "path": path.relative_to(root).as_posix(),
+                    "events": events_path(root, stem).relative_to(root).as_posix(),
+                }
+            )
+    return rows
+
+
+def _choose_tasks(table: pd.DataFrame, tasks: dict[str, dict]) -> pd.DataFrame:
+    present = sorted(set(table["task"]))
+    for task, options in tasks.items():
+        if options["use"] not in USES:
+            raise ConfigError(f"tasks: {task}: use must be one of {', '.join(USES)}; got {options['use']!r}.")
+        if task not in present:
+            close = difflib.get_close_matches(task, present, n=1, cutoff=0)
+            raise ConfigError(f"tasks: {task} is in no file name; did you mean {close[0] if close else 'none'}?")
+    left_out = [task for task in present if task not in tasks]
+    if left_out:
+        logger.info("tasks not in the config, left out: %s", ", ".join(left_out))
+    kept = table["task"].isin(list(tasks))
+    for task, options in tasks.items():
+        for entity in ("acq", "session"):
+            if options.get(entity) is not None:
+                kept &= (table["task"] != task) | (table[entity] == str(options[entity]))
+        if options.get("modality") is not None:
+            kept &= (table["task"] != task) | (table["modality"] == options["modality"])
+    table = table[kept].copy()
+    table["use"] = [tasks[task]["use"] for task in table["task"]]
+    return table
+
+
+def _exclusions(table: pd.DataFrame, exclude: list) -> list[tuple[str, str]]:
+    pairs = []
+    for entry in exclude:
+        name, reason = (entry["recording"], entry["reason"]) if isinstance(entry, dict) else (entry, "not said")
+        matches = [r for r in table["recording"] if r == name or r.rpartition("/")[2] == name]
+        if not matches:
+            close = difflib.get_close_matches(name, list(table["recording"]), n=1, cutoff=0)
+            raise ConfigError(f"exclude: {name} is no recording; did you mean {close[0] if close else 'none'}?")
+        pairs += [(match, reason) for match in matches]
+    return pairs
+
+
+def _examine(root: Path, row: dict[str, str], config: dict) -> dict[str, str]:
+    header = read_header(root, row["path"], row["modality"], config)
+    events = read_events(root / row["events"])
+    late = events[events["onset"] + 1e-6 > header.duration_s]
+    if len(late):
+        raise DataError(
+            f"{root / row['events']}: event at {late['onset'].iloc[0]:g} s starts after the end of the recording "
+            f"({header.duration_s:g} s). Mend the onset, or exclude {row['recording']}."
+        )
+    story = _story(root, row, events, config) if row["use"] == "story" else ""
+    return row | _facts(header) | {"story": story}
+
+
+def _facts(header: Header) -> dict[str, str]:
+    return {
+        "t_r": f"{1 / header.sfreq:.9g}",
+        "n_samples": str(header.n_samples),
+        "duration_s": f"{header.duration_s:.6g}",
+    }
+
+
+def _story(root: Path, row: dict[str, str], events: pd.DataFrame, config: dict) -> str:
+    named = config.get("stories") or {}
+    for key in (row["recording"], row["recording"].rpartition("/")[2], row["task"]):
+        if key in named:
+            return named[key]
+    files = {f for f in events.get("stim_file", pd.Series(dtype=str)) if f not in ("", "n/a")}
+    if len(files) != 1:
+        raise DataError(
+            f"{root / row['events']}: expected one stim_file that names the story, got {len(files)}. "
+            f"Name it in the config: stories: {{{row['recording']}: NAME}}."
+        )
+    story = Path(files.pop()).stem
+    words = root / config["stimuli"]["folder"] / f"{story}_words.tsv"
+    if not words.is_file():
+        raise DataError(f"{words}: expected the words of story {story} (onset, duration, text), found none.")
+    return story

@@ -1,0 +1,124 @@
+"""Headers of recordings, checked and not believed: pointers, dimensions, repetition time."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+
+from brainlm.errors import DataError
+
+TR_RANGE_S = (0.1, 20.0)
+POINTER_BYTES = 1024
+
+
+@dataclass(frozen=True)
+class Header:
+    """How many samples, how often (Hz)."""
+
+    n_samples: int
+    sfreq: float
+
+    @property
+    def duration_s(self) -> float:
+        return self.n_samples / self.sfreq
+
+
+def read_header(root: Path, path: str, modality: str, config: dict) -> Header:
+    """Header of a recording (``path`` relative to ``root``).
+
+    Raises
+    ------
+    DataError
+        If a file is a pointer, cannot be read, or its repetition time is missing or absurd.
+    """
+    check_pointer(root / path)
+    return _fmri_header(root, path, config) if modality == "fmri" else _eeg_header(root / path)
+
+
+def check_pointer(path: Path) -> None:
+    """Stop at a git-annex pointer or a link to nothing that stands in place of a recording."""
+    advice = "Get the content first (datalad get, git annex get)."
+    if path.is_symlink() and not path.exists():
+        raise DataError(f"{path}: expected a recording, got a link to a file that is not here. {advice}")
+    if not path.is_file():
+        raise DataError(f"{path}: expected a recording, found no file.")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: expected a recording, got an empty file. Replace it, or exclude the recording.")
+    if path.stat().st_size < POINTER_BYTES:
+        start = path.read_bytes()
+        if b"annex/objects" in start or start.startswith(b"version https://git-lfs"):
+            raise DataError(f"{path}: expected a recording, got a pointer to annexed content. {advice}")
+
+
+def sidecar(root: Path, path: str) -> dict:
+    """JSON beside a recording, over what the folders above it say of its task (BIDS inheritance)."""
+    stem = path.split(".")[0]
+    name = stem.rpartition("/")[2]
+    suffix = name.rpartition("_")[2]
+    entities = name.split("_")[:-1]
+    content: dict = {}
+    folder = root
+    for part in ["", *Path(path).parts[:-1]]:
+        folder = folder / part
+        for file in sorted(folder.glob(f"*_{suffix}.json"), key=lambda f: len(f.name)):
+            if set(file.stem.split("_")[:-1]) <= set(entities):
+                content |= _json(file)
+    return content
+
+
+def _fmri_header(root: Path, path: str, config: dict) -> Header:
+    try:
+        header = nib.load(root / path).header
+    except (nib.filebasedimages.ImageFileError, OSError, EOFError) as error:
+        raise DataError(f"{root / path}: expected a NIfTI image, got {error}.") from error
+    shape = header.get_data_shape()
+    if len(shape) != 4 or shape[3] < 2:
+        raise DataError(f"{root / path}: expected a series of volumes (4D), got the shape {shape}.")
+    t_r = _repetition_time(root, path, header)
+    return Header(shape[3], 1 / t_r)
+
+
+def _repetition_time(root: Path, path: str, header: nib.Nifti1Header) -> float:
+    told = sidecar(root, path).get("RepetitionTime")
+    scale = {"msec": 1e-3, "usec": 1e-6}.get(header.get_xyzt_units()[1], 1.0)
+    held = float(header.get_zooms()[3]) * scale
+    if told is None and held == 0:
+        raise DataError(
+            f"{root / path}: no repetition time, neither RepetitionTime (s) in a JSON beside it nor in the header. "
+            "Write it into the JSON."
+        )
+    t_r = held if told is None else told
+    if isinstance(t_r, bool) or not isinstance(t_r, int | float) or not TR_RANGE_S[0] <= t_r <= TR_RANGE_S[1]:
+        source = "the header" if told is None else "RepetitionTime"
+        raise DataError(
+            f"{root / path}: expected a repetition time of {TR_RANGE_S[0]} to {TR_RANGE_S[1]} s, got {t_r!r} from "
+            f"{source}. Give seconds in the JSON's RepetitionTime."
+        )
+    if told is not None and TR_RANGE_S[0] <= held <= TR_RANGE_S[1] and abs(held - told) > 0.02 * told and held != 1:
+        raise DataError(
+            f"{root / path}: RepetitionTime is {told:g} s in the JSON and {held:g} s in the header. Mend the wrong one."
+        )
+    return float(t_r)
+
+
+def _eeg_header(path: Path) -> Header:
+    import mne  # takes a second: only where there is EEG
+
+    for companion in (path.with_suffix(".eeg"), path.with_suffix(".vmrk")) if path.suffix == ".vhdr" else ():
+        check_pointer(companion)
+    try:
+        raw = mne.io.read_raw(path, preload=False, verbose="error")
+    except (ValueError, OSError, RuntimeError, KeyError, IndexError) as error:
+        raise DataError(f"{path}: expected an EEG recording, got {' '.join(str(error).split())[:200]}") from error
+    return Header(raw.n_times, float(raw.info["sfreq"]))
+
+
+def _json(path: Path) -> dict:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise DataError(f"{path}: expected JSON, got {error}. Mend the file.") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected a JSON object, got a {type(content).__name__}.")
+    return content
