@@ -21,8 +21,7 @@ class BrainEncoder(nn.Module):
         mask: Bool[Tensor, "x y z"],
         width: int,
         delays: int,
-        channels: int = 8,
-        rank: int = 48,
+        channels: int = 4,
         subjects: int = 1,
         smoothing: float = 1.0,
         dropout: float = 0.0,
@@ -34,23 +33,33 @@ class BrainEncoder(nn.Module):
         self.convolution = nn.Conv3d(1, channels, 3, stride=stride, padding=1)
         self.nonlinearity = nn.LeakyReLU(0.3)
         n_units = self.convolution(torch.zeros(1, 1, *mask.shape)).numel()
-        self.compress = nn.Linear(n_units, rank, bias=False)
+        self.compress = nn.Linear(n_units, width, bias=False)
         self.dropout = nn.Dropout(dropout)
-        self.over_time = nn.Conv1d(rank, width, delays)
+        self.over_time = nn.Conv1d(width, width, delays)
         self.subject_layers = nn.Parameter(torch.eye(width).repeat(subjects, 1, 1), requires_grad=subjects > 1)
 
     def forward(
         self, window: Float[Tensor, "batch time sensors"], subject: Int[Tensor, " batch"]
     ) -> tuple[Float[Tensor, "batch steps width"], Float[Tensor, ""]]:
         """Features and the rate of the gates: nats a sample, averaged over voxels."""
-        batch, time, _ = window.shape
-        passed = self.gates(window)
-        volumes = passed.new_zeros(batch * time, *self.mask.shape)
-        volumes[:, self.mask] = passed.flatten(0, 1)
-        units = self.nonlinearity(self.convolution(volumes[:, None])).flatten(1)
-        states = self.dropout(self.compress(units)).unflatten(0, (batch, time))
+        states = self.dropout(self.compress(self.units(window)))
         features = self.over_time(states.transpose(1, 2)).transpose(1, 2)
         return features @ self._layer(subject), self.gates.rate().mean()
+
+    def units(self, window: Float[Tensor, "batch time sensors"]) -> Float[Tensor, "batch time units"]:
+        """What the convolution makes of every gated volume."""
+        passed = self.gates(window).flatten(0, 1)
+        volumes = passed.new_zeros(len(passed), *self.mask.shape)
+        volumes[:, self.mask] = passed
+        return self.nonlinearity(self.convolution(volumes[:, None])).flatten(1).unflatten(0, window.shape[:2])
+
+    @torch.no_grad()
+    def set_readout(self, weights: Float[Tensor, "units width"], intercept: Float[Tensor, " width"]) -> None:
+        """Replace what follows the convolution: one linear map, the mean over the delays, the same for all subjects."""
+        self.compress.weight.copy_(weights.T)
+        self.over_time.weight.copy_(torch.eye(len(intercept))[:, :, None] / self.over_time.kernel_size[0])
+        self.over_time.bias.copy_(intercept)
+        self.subject_layers.copy_(torch.eye(len(intercept)).expand_as(self.subject_layers))
 
     def _layer(self, subject: Int[Tensor, " batch"]) -> Float[Tensor, "batch width width"]:
         unknown = (subject < 0)[:, None, None]

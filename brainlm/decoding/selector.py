@@ -32,6 +32,7 @@ class Gates(nn.Module):
         index, weight = neighbour_average(mask)
         self.register_buffer("neighbours", index, persistent=False)
         self.register_buffer("weights", weight, persistent=False)
+        self.register_buffer("selected", torch.zeros(len(self.logit), dtype=torch.bool))
 
     def values(self) -> Float[Tensor, " voxels"]:
         """The gates, each between 0 (closed) and 1 (open)."""
@@ -40,10 +41,21 @@ class Gates(nn.Module):
         return torch.sigmoid(logit).clamp(*GATE_RANGE)
 
     def forward(self, responses: Float[Tensor, "batch time voxels"]) -> Float[Tensor, "batch time voxels"]:
-        """Responses behind the gates: noised while training, scaled by the gate afterwards (the noise's mean is 0)."""
+        """Responses behind the gates: noised while training, scaled by the gate otherwise (the noise's mean is 0).
+
+        Once voxels are selected, these pass whole and nothing else does.
+        """
+        if self.selected.any():
+            return responses * self.selected
         gates = self.values()
         passed = gates * responses
         return passed + (1 - gates) * torch.randn_like(responses) if self.training else passed
+
+    def select(self, n: int) -> None:
+        """Select the ``n`` voxels of the highest rate; 0 takes a selection back."""
+        best = self.rate().argsort(descending=True, stable=True)[:n]
+        self.selected.zero_()
+        self.selected[best] = True
 
     def rate(self) -> Float[Tensor, " voxels"]:
         """Expected nats a sample that each voxel may pass (the closed form above)."""

@@ -110,7 +110,7 @@ class BrainModel(nn.Module):
     def __init__(self, mask: Bool[Tensor, "x y z"], coordinates: int, timing: Timing, **encoder: float) -> None:
         super().__init__()
         self.content = BrainEncoder(mask, coordinates, timing.delays, **encoder)
-        self.rate = BrainEncoder(mask, 2, timing.delays, **(encoder | {"rank": 8}))
+        self.rate = BrainEncoder(mask, 2, timing.delays, **encoder)
         self.log_scale = nn.Parameter(torch.tensor(1.0))
 
 
