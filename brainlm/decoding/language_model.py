@@ -17,6 +17,8 @@ from torch import Tensor
 
 from brainlm.decoding.decoder import CharacterDecoder, until_end
 
+SHORT_UNTIL = 0.85  # share of the updates
+
 
 @dataclass(frozen=True)
 class TextBatch:
@@ -49,15 +51,18 @@ def features_of(
 
 
 def nats_per_character(
-    decoder: CharacterDecoder, characters: Int[Tensor, "texts characters"], features: Float[Tensor, "texts 1 features"]
+    decoder: CharacterDecoder,
+    characters: Int[Tensor, "texts characters"],
+    features: Float[Tensor, "texts 1 features"],
+    first: int = 0,
 ) -> Float[Tensor, ""]:
-    """Mean negative log-likelihood a character."""
-    return -decoder.log_likelihood(characters, features).sum() / until_end(characters).sum()
+    """Mean negative log-likelihood a character, texts starting at position ``first``."""
+    return -decoder.log_likelihood(characters, features, first).sum() / until_end(characters).sum()
 
 
 def pretrain(
     decoder: CharacterDecoder,
-    draw: Callable[[str, int], TextBatch],
+    draw: Callable[[str, int, float], TextBatch],
     updates: int,
     batch_size: int = 32,
     learning_rate: float = 3e-3,
@@ -66,18 +71,21 @@ def pretrain(
 ) -> Iterator[dict[str, float]]:
     """Train in place; every tenth of the way yields update, nats a character on validation text, and seconds.
 
-    ``draw(part, n)`` gives n texts of the part "training" or "validation".
+    ``draw(part, n, progress)`` gives n texts of the part "training" or "validation"; progress runs from 0 to 1.
     """
     noise = torch.Generator().manual_seed(seed)
-    validation = draw("validation", 4 * batch_size)
+    validation = draw("validation", 4 * batch_size, 1.0)
     validation_features = features_of(validation, noise)
     optimizer = torch.optim.AdamW(decoder.parameters(), lr=learning_rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=updates, pct_start=0.1)
     start = time.perf_counter()
     for update in range(1, updates + 1):
-        batch = draw("training", batch_size)
+        batch = draw("training", batch_size, update / updates)
         features = features_of(batch, noise)
-        loss = nats_per_character(decoder.train(), batch.characters.to(device), features.to(device))
+        room = decoder.longest + 1 - batch.characters.shape[1]
+        # early on texts are short: a random start lets every position learn
+        first = int(torch.randint(room + 1, (1,), generator=noise)) if update / updates <= SHORT_UNTIL else 0
+        loss = nats_per_character(decoder.train(), batch.characters.to(device), features.to(device), first)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
@@ -103,13 +111,18 @@ def text_sampler(
     coordinates: Callable[[list[list[str]]], np.ndarray],
     lengths: tuple[int, int],
     seed: int,
-) -> Callable[[str, int], TextBatch]:
-    """``draw`` for :func:`pretrain`: stretches of ``lengths`` (least, most) tokens at random places of a text."""
+) -> Callable[[str, int, float], TextBatch]:
+    """``draw`` for :func:`pretrain`: stretches of ``lengths`` (least, most) tokens at random places of a text.
+
+    They are a quarter as long until ``SHORT_UNTIL`` of the updates: spelling and grammar are learned from short
+    stretches as well, several times faster.
+    """
     random = np.random.default_rng(seed)
 
-    def draw(part: str, n: int) -> TextBatch:
+    def draw(part: str, n: int, progress: float) -> TextBatch:
         stream = tokens[part]
-        sizes = random.integers(lengths[0], lengths[1] + 1, n)
+        least, most = lengths if progress > SHORT_UNTIL else (max(1, lengths[0] // 4), lengths[1] // 4)
+        sizes = random.integers(least, most + 1, n)
         starts = random.integers(0, len(stream) - lengths[1], n)
         texts = [stream[start : start + size] for start, size in zip(starts, sizes, strict=True)]
         return TextBatch(

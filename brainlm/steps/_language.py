@@ -1,0 +1,67 @@
+"""What the decoding steps share: the language model and its space of texts, to disk and back."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from brainlm.decoding.characters import Alphabet
+from brainlm.decoding.decoder import CharacterDecoder
+from brainlm.io.language import load_arrays, load_weights, save_arrays, save_weights
+from brainlm.stimuli.embeddings import Embedding
+from brainlm.stimuli.text_space import TextSpace
+
+
+@dataclass(frozen=True)
+class Language:
+    """A character decoder, the space of texts it reads, and how often each token comes in its text."""
+
+    decoder: CharacterDecoder
+    space: TextSpace
+    shares: dict[str, float]
+    text: str  # where it was learned from
+
+
+def save_language(folder: Path, language: Language) -> None:
+    """Write the weights, the facts to build the decoder again, and the space."""
+    decoder = language.decoder
+    facts = {
+        "alphabet": decoder.alphabet.characters,
+        "width": decoder.read_content.in_features + 1,
+        "longest": decoder.longest,
+        "size": decoder.transformer.config.n_embd,
+        "layers": decoder.transformer.config.n_layer,
+        "heads": decoder.transformer.config.n_head,
+        "slots": decoder.slots,
+        "text": language.text,
+    }
+    state = {name: value for name, value in decoder.state_dict().items() if name != "transformer.lm_head.weight"}
+    save_weights(folder, state, facts)
+    space = language.space
+    save_arrays(
+        folder / "embedding.npz",
+        tokens=np.array(space.embedding.tokens),
+        vectors=space.embedding.vectors,
+        weights=space.embedding.weights,
+        intercept=space.intercept,
+        slope=space.slope,
+        rotation=space.rotation,
+        share_tokens=np.array(list(language.shares)),
+        shares=np.array(list(language.shares.values())),
+    )
+
+
+def load_language(folder: Path) -> Language:
+    """The language model that :func:`save_language` wrote, ready to decode."""
+    state, facts = load_weights(folder)
+    text = facts.pop("text")
+    decoder = CharacterDecoder(Alphabet(facts.pop("alphabet")), **facts)
+    missing, unexpected = decoder.load_state_dict(state, strict=False)
+    if unexpected or set(missing) - {"transformer.lm_head.weight"}:
+        raise ValueError(f"{folder}: weights do not fit the model: {missing} {unexpected}")
+    decoder.transformer.tie_weights()
+    stored = load_arrays(folder / "embedding.npz")
+    embedding = Embedding(tuple(str(t) for t in stored["tokens"]), stored["vectors"], stored["weights"])
+    space = TextSpace(embedding, stored["intercept"], stored["slope"], stored["rotation"])
+    shares = dict(zip((str(t) for t in stored["share_tokens"]), stored["shares"].tolist(), strict=True))
+    return Language(decoder.eval(), space, shares, text)

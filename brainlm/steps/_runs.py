@@ -1,0 +1,155 @@
+"""What the decoding steps share: from files to aligned runs, and a trained model to disk and back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Bool, Float
+
+from brainlm.decoding.split import Split, split_stories
+from brainlm.decoding.train import BrainModel
+from brainlm.decoding.windows import StoryRun, Timing, align_story
+from brainlm.errors import DataError
+from brainlm.io.bids import read_events
+from brainlm.io.language import load_weights
+from brainlm.io.store import load_model_series, load_table, read_index
+from brainlm.records import Space
+from brainlm.stimuli.embeddings import join_tokens, tokenize
+from brainlm.stimuli.text_space import TextSpace
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where recordings and texts lie."""
+
+    index: Path
+    derivatives: Path
+    stimuli: Path
+    bids_root: Path
+
+
+def story_rows(sources: Sources) -> pd.DataFrame:
+    """Rows of the run table that are fMRI, tell a story and are not excluded."""
+    table = read_index(sources.index)
+    return table[(table["modality"] == "fmri") & (table["use"] == "story") & (table["excluded"] == "")]
+
+
+def make_split(sources: Sources, subject: str, protocol: str, settings: dict) -> Split:
+    """The split of ``subject`` under ``protocol``, by story."""
+    splits = settings["splits"]
+    rows = story_rows(sources)
+    unknown = sorted(set(splits["test_stories"]) - set(rows["story"]))
+    if unknown:
+        raise DataError(f"splits.test_stories: {unknown[0]} is not told in any run; stories: {_names(rows['story'])}.")
+    try:
+        return split_stories(rows, subject, protocol, splits["test_stories"], splits["validation"])
+    except ValueError as error:
+        raise DataError(f"sub-{subject} {protocol}: {error}") from error
+
+
+def make_timing(sources: Sources, settings: dict) -> Timing:
+    """Samples of windows and delays; all story runs must have one repetition time."""
+    times = sorted(set(story_rows(sources)["t_r"].astype(float)))
+    if len(times) != 1:
+        raise DataError(f"expected one repetition time in all story runs, got {times} s. Exclude some, or resample.")
+    return Timing.from_seconds(times[0], settings["selector"]["delays_s"], settings["evaluation"]["window_s"])
+
+
+def common_space(sources: Sources, recordings: Sequence[str]) -> Space:
+    """Voxels that the masks of all ``recordings`` share.
+
+    Raises
+    ------
+    DataError
+        If grids differ, or no voxel is common.
+    """
+    spaces = [load_model_series(sources.derivatives, name)[1] for name in recordings]
+    for name, space in zip(recordings, spaces, strict=True):
+        if space.mask.shape != spaces[0].mask.shape or not np.allclose(space.affine, spaces[0].affine, atol=1e-3):
+            raise DataError(f"{name}: its grid differs from that of {recordings[0]}. Set fmri.grid: template.")
+    mask = reduce(np.logical_and, [space.mask for space in spaces])
+    if not mask.any():
+        raise DataError(f"{recordings[0]} and {len(recordings) - 1} more: their masks share no voxel.")
+    return Space(mask, spaces[0].affine)
+
+
+def load_runs(
+    sources: Sources,
+    recordings: Sequence[str],
+    mask: Bool[np.ndarray, "x y z"],
+    space: TextSpace,
+    timing: Timing,
+    subjects: Sequence[str],
+) -> list[StoryRun]:
+    """Aligned runs of ``recordings`` in the voxels of ``mask``; a subject outside ``subjects`` gets the number -1."""
+    rows = story_rows(sources).set_index("recording")
+    return [_load_run(sources, name, rows.loc[name], mask, space, timing, subjects) for name in recordings]
+
+
+def load_tokens(path: Path) -> pd.DataFrame:
+    """Tokens of a story (onset, duration, text): words, or characters of an ideographic script, in equal parts."""
+    words = load_words(path)
+    rows = []
+    for word in words.itertuples():
+        tokens = tokenize(word.text)
+        for i, token in enumerate(tokens):
+            part = word.duration / len(tokens)
+            rows.append((word.onset + i * part, part, token))
+    return pd.DataFrame(rows, columns=["onset", "duration", "text"])
+
+
+def load_words(path: Path) -> pd.DataFrame:
+    """Words of a story as the step stimuli wrote them."""
+    if not path.exists():
+        raise DataError(f"{path}: expected the words of a story, found none.")
+    return pd.read_csv(path, sep="\t", keep_default_na=False, dtype={"text": str})
+
+
+def load_model(folder: Path, timing: Timing) -> tuple[BrainModel, Space, dict]:
+    """The brain model that train_decoder wrote, ready to decode, its voxels, and the facts beside it."""
+    state, facts = load_weights(folder)
+    mask = np.zeros(facts["shape"], dtype=bool)
+    mask.ravel()[facts["voxels"]] = True
+    model = BrainModel(torch.from_numpy(mask), facts["coordinates"], timing, **facts["encoder"])
+    model.load_state_dict(state)
+    return model.eval(), Space(mask, np.array(facts["affine"])), facts
+
+
+def save_in_volume(values: Float[np.ndarray, " voxels"], space: Space) -> Float[np.ndarray, "x y z"]:
+    """Values of voxels in their places; 0 outside the mask."""
+    volume = np.zeros(space.mask.shape, dtype=np.float32)
+    volume[space.mask] = values
+    return volume
+
+
+def _load_run(sources, name, row, mask, space, timing, subjects) -> StoryRun:
+    series, own, facts = load_model_series(sources.derivatives, name)
+    columns = mask[own.mask]
+    events = read_events(sources.bids_root / row["events"])
+    story_events = events[events["trial_type"] == "story"] if (events["trial_type"] == "story").any() else events
+    return align_story(
+        name,
+        row["story"],
+        list(subjects).index(row["subject"]) if row["subject"] in subjects else -1,
+        np.asarray(series[:, columns]),
+        facts["start_time"],
+        float(story_events["onset"].iloc[0]),
+        load_tokens(sources.stimuli / f"{row['story']}_words.tsv"),
+        timing,
+        space.coordinates,
+        join_tokens,
+    )
+
+
+def load_confounds(sources: Sources, recording: str) -> pd.DataFrame:
+    """Confounds of a run, as preprocess_fmri wrote them."""
+    stem = sources.derivatives / "brainlm-fmri" / recording
+    return load_table(stem.with_name(f"{stem.name}_desc-confounds_timeseries.tsv"))
+
+
+def _names(values: pd.Series) -> str:
+    return ", ".join(sorted(set(values)))

@@ -1,0 +1,156 @@
+"""Step: decode the held-out recordings of one unit, free-running, from the brain alone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from brainlm.decoding.decoder import CharacterDecoder
+from brainlm.decoding.labels import pool_blocks, posterior_coordinates
+from brainlm.decoding.train import BrainModel, window_features
+from brainlm.decoding.windows import StoryRun, Timing, brain_windows, separate_starts, window_tokens
+from brainlm.errors import DataError
+from brainlm.io.language import load_weights, save_arrays
+from brainlm.io.store import load_json, save_table
+from brainlm.steps._label_runs import load_blocks, load_label_model
+from brainlm.steps._language import Language, load_language
+from brainlm.steps._runs import Sources, load_model, load_runs, load_tokens, make_timing
+from brainlm.stimuli.embeddings import join_tokens
+from brainlm.training.devices import resolve_device
+
+MIN_CHARACTERS = 5
+
+
+def decode(
+    *,
+    index: Path,
+    derivatives: Path,
+    stimuli: Path,
+    bids_root: Path,
+    language_model: Path,
+    model: Path,
+    settings: dict,
+    device: str,
+    out: Path,
+) -> None:
+    """Write decoded.tsv (``out``; window, story, onset, duration, true, decoded) and identification.npz beside it.
+
+    The decoder reads brain features only; the true text is added to the table afterwards. identification.npz holds
+    the brain's scores of every test window's text.
+    """
+    sources = Sources(index, derivatives, stimuli, bids_root)
+    language = load_language(language_model)
+    place = resolve_device(device)
+    language.decoder.to(place)
+    if load_weights(model)[1]["kind"] == "labels":
+        table, arrays = _decode_labels(sources, model, language, settings)
+    else:
+        table, arrays = _decode_stories(sources, model, language, settings, place)
+    save_arrays(out.parent / "identification.npz", **arrays)
+    save_table(out, table)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the brain model says of windows: text coordinates (posterior means), tokens and characters."""
+
+    coordinates: np.ndarray  # windows x coordinates
+    tokens: np.ndarray
+    characters: np.ndarray
+
+
+@torch.no_grad()
+def predict(model: BrainModel, brain: np.ndarray, subject: int, timing: Timing) -> Predictions:
+    """Predictions for windows of brain (windows x reach x voxels)."""
+    place = model.log_scale.device
+    batches = torch.from_numpy(np.asarray(brain, dtype=np.float32)).split(32)
+    content, rates = [], []
+    for batch in batches:
+        who = torch.full((len(batch),), subject, device=place)
+        content.append(window_features(model.content, batch.to(place), who, timing.steps)[0][:, 0].cpu().numpy())
+        rates.append(window_features(model.rate, batch.to(place), who, timing.steps)[0][:, 0].cpu().numpy())
+    rate = np.concatenate(rates)
+    return Predictions(np.concatenate(content), rate[:, 0], rate[:, 1].clip(min=MIN_CHARACTERS))
+
+
+def write_texts(
+    decoder: CharacterDecoder, coordinates: np.ndarray, characters: np.ndarray, settings: dict
+) -> list[str]:
+    """Texts for predicted coordinates and lengths."""
+    features = np.column_stack([coordinates, characters.clip(max=decoder.longest)])[:, None]
+    options = settings["decoder"]
+    device = next(decoder.parameters()).device
+    tensor = torch.as_tensor(features, dtype=torch.float32, device=device)
+    return decoder.decode(tensor, options["beam_width"], options["guidance"])
+
+
+def _decode_stories(sources, folder: Path, language: Language, settings: dict, place) -> tuple[pd.DataFrame, dict]:
+    timing = make_timing(sources, settings)
+    model, space, facts = load_model(folder, timing)
+    model.to(place)
+    split = load_json(folder / "split.json")
+    runs = load_runs(sources, split["test"], space.mask, language.space, timing, facts["subjects"])
+    rows, arrays = [], {"scores": [], "onsets": [], "stories": [], "labels": [], "word_counts": []}
+    starts = [separate_starts(run, timing) for run in runs]
+    if not any(len(steps) for steps in starts):
+        raise DataError(f"{folder.name}: no test window has brain and text; use longer stories or a shorter window.")
+    truth = np.concatenate([run.coordinates[steps] for run, steps in zip(runs, starts, strict=True)])
+    directions = truth / np.linalg.norm(truth, axis=1, keepdims=True).clip(min=1e-9)
+    for run, steps in zip(runs, starts, strict=True):
+        said = predict(model, brain_windows(run, steps, timing), run.subject, timing)
+        texts = write_texts(language.decoder, said.coordinates, said.characters, settings)
+        rows += _rows(sources, run, steps, timing, texts)
+        arrays["scores"].append(said.coordinates @ directions.T)
+        arrays["word_counts"].append(run.tokens[steps])
+    table = pd.DataFrame(rows)
+    return table, {
+        "scores": np.concatenate(arrays["scores"]),
+        "word_counts": np.concatenate(arrays["word_counts"]),
+        "labels": table["window"].to_numpy(dtype=str),
+        "stories": table["story"].to_numpy(dtype=str),
+        "onsets": table["onset"].to_numpy(),
+    }
+
+
+def _rows(sources, run: StoryRun, steps: np.ndarray, timing: Timing, texts: list[str]) -> list[dict]:
+    tokens = load_tokens(sources.stimuli / f"{run.story}_words.tsv")
+    window_s = timing.steps * timing.t_r
+    return [
+        {
+            "window": f"{run.story}-{i + 1:03d}",
+            "story": run.story,
+            "recording": run.recording,
+            "onset": step * timing.t_r,
+            "duration": window_s,
+            "true": join_tokens(window_tokens(tokens, step * timing.t_r, window_s)),
+            "decoded": text,
+        }
+        for i, (step, text) in enumerate(zip(steps.tolist(), texts, strict=True))
+    ]
+
+
+def _decode_labels(sources, folder: Path, language: Language, settings: dict) -> tuple[pd.DataFrame, dict]:
+    facts = load_weights(folder)[1]
+    model = load_label_model(folder, language.space, settings)
+    parts, _ = load_blocks(sources, facts["subject"], facts["labels"], settings)
+    test = parts[facts["fold"]]
+    with torch.no_grad():
+        scores = model(torch.from_numpy(np.asarray(test.volumes.series, dtype=np.float32))).numpy()
+    pooled = pool_blocks(scores, test.volumes.block)
+    coordinates = posterior_coordinates(pooled, model.coordinates.numpy())
+    lengths = np.full(len(coordinates), np.mean([len(label) for label in facts["labels"]]))
+    texts = write_texts(
+        language.decoder, coordinates, lengths, settings | {"decoder": settings["decoder"] | {"guidance": 0.0}}
+    )
+    table = test.table.assign(
+        window=[f"{test.name}-{i + 1:03d}" for i in range(len(test.table))],
+        story=test.name,
+        recording=test.name.split(" ")[0],
+        duration=test.table["end"] - test.table["onset"],
+        true=test.table["trial_type"],
+        decoded=texts,
+    )[["window", "story", "recording", "onset", "duration", "true", "decoded"]]
+    arrays = {"scores": pooled, "labels": np.array(facts["labels"]), "onsets": table["onset"].to_numpy()}
+    return table, arrays | {"stories": table["story"].to_numpy(dtype=str)}

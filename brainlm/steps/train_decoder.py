@@ -1,0 +1,170 @@
+"""Step: train selector and readout of one subject (or of the others, for zero_shot) and one fold."""
+
+import logging
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from brainlm.decoding.refit import Choice, refit
+from brainlm.decoding.split import Split
+from brainlm.decoding.train import BrainModel, train
+from brainlm.decoding.windows import StoryRun, Timing
+from brainlm.errors import DataError, choose
+from brainlm.io.fmri import save_volume
+from brainlm.io.language import save_weights
+from brainlm.io.store import save_json, save_table
+from brainlm.records import Space
+from brainlm.steps._label_runs import decodes_labels, train_label_decoder
+from brainlm.steps._language import load_language
+from brainlm.steps._runs import Sources, common_space, load_runs, make_split, make_timing, save_in_volume, story_rows
+from brainlm.training.devices import resolve_device
+
+logger = logging.getLogger(__name__)
+PROTOCOLS = ("within", "zero_shot")
+
+
+def train_decoder(
+    *,
+    index: Path,
+    derivatives: Path,
+    stimuli: Path,
+    bids_root: Path,
+    language_model: Path,
+    subject: str,
+    protocol: str,
+    fold: int,
+    seed: int,
+    settings: dict,
+    device: str,
+    out: Path,
+) -> None:
+    """Train the gates by gradient, then choose voxels and refit the readout on validation stories.
+
+    Writes the folder ``out``: model.safetensors and model.json, split.json, rate.nii.gz and timing_rate.nii.gz (nats a
+    sample and voxel), selected.nii.gz, history.tsv, choices.tsv.
+    """
+    choose("protocol", protocol, PROTOCOLS)
+    place = resolve_device(device)
+    torch.manual_seed(seed)
+    sources = Sources(index, derivatives, stimuli, bids_root)
+    if decodes_labels(sources):
+        train_label_decoder(sources, language_model, subject, fold, seed, settings, place, out)
+        return
+    if fold != 0:
+        raise DataError(f"Stories have one fold, named by splits.test_stories; got fold {fold}.")
+    split = make_split(sources, subject, protocol, settings)
+    timing = make_timing(sources, settings)
+    space = common_space(sources, [*split.training, *split.validation, *split.test])
+    subjects = sorted(set(_subjects(sources, split.training)))
+    text_space = load_language(language_model).space
+    training = load_runs(sources, split.training, space.mask, text_space, timing, subjects)
+    validation = load_runs(sources, split.validation, space.mask, text_space, timing, subjects)
+    model, history = fit_selector(training, space, timing, len(subjects), settings, seed, place)
+    choices = _refit(model, training, validation, timing, settings["selector"]["sizes"])
+    facts = {
+        "kind": "story",
+        "subject": subject,
+        "protocol": protocol,
+        "fold": fold,
+        "seed": seed,
+        "subjects": subjects,
+        "coordinates": training[0].coordinates.shape[1],
+        "encoder": encoder_options(settings, len(subjects)),
+        "shape": list(space.mask.shape),
+        "voxels": np.flatnonzero(space.mask).tolist(),
+        "affine": space.affine.tolist(),
+        "chosen": {name: asdict(tried[0]) for name, tried in choices.items()},
+        "fitted_on": {
+            "gates and readout": list(split.training),
+            "number of voxels and penalty": list(split.validation),
+        },
+    }
+    save_unit(out, model, space, facts, split, history, choices)
+
+
+def encoder_options(settings: dict, subjects: int) -> dict:
+    """Options of the encoders, from the config."""
+    selector = settings["selector"]
+    return {name: selector[name] for name in ("channels", "smoothing", "dropout")} | {"subjects": subjects}
+
+
+def fit_selector(
+    training: list[StoryRun],
+    space: Space,
+    timing: Timing,
+    subjects: int,
+    settings: dict,
+    seed: int,
+    place: torch.device,
+) -> tuple[BrainModel, list[dict]]:
+    """Train the gates of a new model; returns it with its history."""
+    options = settings["selector"]
+    model = BrainModel(
+        torch.from_numpy(space.mask), training[0].coordinates.shape[1], timing, **encoder_options(settings, subjects)
+    ).to(place)
+    named = ("batch_size", "learning_rate", "gate_learning_rate", "weight_decay")
+    history = []
+    steps = train(
+        model,
+        training,
+        timing,
+        options["updates"],
+        options["beta"],
+        **{n: options[n] for n in named},
+        seed=seed,
+        device=place,
+    )
+    try:
+        for row in steps:
+            logger.info("update %(update)d: contrast %(contrast).3f, rate %(rate).3f nats", row)
+            history.append(row)
+    except FloatingPointError as error:
+        raise DataError(f"Training diverged: {error} See selector.learning_rate in the config.") from error
+    return model, history
+
+
+def save_unit(
+    out: Path,
+    model: BrainModel,
+    space: Space,
+    facts: dict,
+    split: Split,
+    history: list[dict],
+    choices: dict[str, list[Choice]],
+) -> None:
+    """Write everything that one trained unit leaves behind."""
+    save_weights(out, model.state_dict(), facts)
+    for name, encoder in (("rate", model.content), ("timing_rate", model.rate)):
+        volume = save_in_volume(encoder.gates.rate().detach().cpu().numpy(), space)
+        save_volume(out / f"{name}.nii.gz", volume, space.affine)
+    selected = save_in_volume(model.content.gates.selected.cpu().numpy(), space)
+    save_volume(out / "selected.nii.gz", selected.astype(np.uint8), space.affine)
+    seconds = pd.DataFrame(history)
+    save_table(out / "history.tsv", seconds.drop(columns="seconds", errors="ignore"))
+    rows = [asdict(choice) | {"head": head} for head, tried in choices.items() for choice in tried]
+    save_table(out / "choices.tsv", pd.DataFrame(rows))
+    save_json(out / "split.json", split.to_dict() | {"fitted_on": facts["fitted_on"]})
+
+
+def _refit(model, training, validation, timing, sizes) -> dict[str, list[Choice]]:
+    started = time.perf_counter()
+    n_voxels = len(model.content.gates.logit)
+    sizes = [size for size in sizes if size < n_voxels] + [n_voxels]
+    try:
+        choices = {
+            "content": refit(model.content, training, validation, "coordinates", timing, sizes),
+            "timing": refit(model.rate, training, validation, "rates", timing, sizes),
+        }
+    except ValueError as error:
+        raise DataError(f"splits.validation: {error}") from error
+    logger.info("readout refitted in %.0f s: %s", time.perf_counter() - started, choices["content"][0])
+    return choices
+
+
+def _subjects(sources: Sources, recordings: tuple[str, ...]) -> list[str]:
+    rows = story_rows(sources).set_index("recording")
+    return [rows.loc[name, "subject"] for name in recordings]

@@ -1,0 +1,123 @@
+"""Step: teach the character decoder to write from noisy meaning, on text alone."""
+
+import logging
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from brainlm.decoding.characters import Alphabet
+from brainlm.decoding.decoder import CharacterDecoder
+from brainlm.decoding.language_model import TextBatch, pretrain, text_sampler
+from brainlm.errors import DataError
+from brainlm.io.bids import read_events
+from brainlm.io.language import read_text
+from brainlm.io.store import read_index, save_table
+from brainlm.steps._language import Language, save_language
+from brainlm.stimuli.embeddings import fit_embedding, join_tokens, label_embedding, tokenize
+from brainlm.stimuli.text_space import TextSpace, fit_text_space
+from brainlm.training.devices import resolve_device
+
+logger = logging.getLogger(__name__)
+VALIDATION_SHARE = 0.05  # of the text, at its end
+
+
+def train_language_model(
+    *, index: Path, stimuli: Path, bids_root: Path, settings: dict, seed: int, device: str, out: Path
+) -> None:
+    """Fit word vectors and a space of texts on ``decoder.text`` and train the character decoder on it.
+
+    Tasks with labels and no story learn the labels instead. No recording and no transcript is read. Writes the folder
+    ``out``: model.safetensors, model.json, embedding.npz, history.tsv.
+    """
+    place = resolve_device(device)
+    torch.manual_seed(seed)
+    options = settings["decoder"]
+    if any(task["use"] == "story" for task in settings["tasks"].values()):
+        space, shares, draw, alphabet, longest, source = _learn_text(bids_root, options, seed)
+    else:
+        space, shares, draw, alphabet, longest, source = _learn_labels(index, bids_root, settings, seed)
+    decoder = CharacterDecoder(
+        alphabet, space.rotation.shape[1] + 1, longest, options["size"], options["layers"], options["heads"]
+    ).to(place)
+    history = []
+    for row in pretrain(
+        decoder, draw, options["updates"], learning_rate=options["learning_rate"], seed=seed, device=place
+    ):
+        logger.info("update %(update)d: %(validation).3f nats a character on validation text", row)
+        history.append(row)
+    save_language(out, Language(decoder.cpu(), space, shares, source))
+    save_table(out / "history.tsv", pd.DataFrame(history))
+
+
+def _learn_text(bids_root: Path, options: dict, seed: int) -> tuple:
+    lines = [tokenize(line) for line in read_text(bids_root / options["text"])]
+    stream = [token for line in lines for token in line]
+    shortest, most = options["window_tokens"]
+    n_validation = max(round(VALIDATION_SHARE * len(stream)), 2 * most)
+    if len(stream) < 4 * n_validation:
+        raise DataError(f"{options['text']}: {len(stream)} words are too few to learn windows of up to {most} words.")
+    try:
+        embedding = fit_embedding(lines, options["dimensions"])
+        space = fit_text_space(embedding, _stretches(stream, shortest, most), options["coordinates"])
+    except ValueError as error:
+        raise DataError(f"{options['text']}: {error}") from error
+    counts = Counter(stream)
+    shares = {token: count / len(stream) for token, count in counts.items()}
+    alphabet = Alphabet.of(join_tokens(stream))
+    longest = max(len(join_tokens(stream[i : i + most])) for i in range(0, len(stream) - most, most // 2)) + 20
+    parts = {"training": stream[:-n_validation], "validation": stream[-n_validation:]}
+    draw = text_sampler(parts, join_tokens, alphabet.batch, space.coordinates, (shortest, most), seed)
+    return space, shares, partial(_drawn, draw, longest), alphabet, longest, options["text"]
+
+
+def _drawn(draw, longest: int, part: str, n: int, progress: float) -> TextBatch:
+    batch = draw(part, n, progress)
+    return TextBatch(batch.characters[:, :longest], batch.coordinates)
+
+
+def _stretches(stream: list[str], shortest: int, most: int) -> list[list[str]]:
+    random = np.random.default_rng(0)
+    starts = random.integers(0, len(stream) - most, 4000)
+    sizes = random.integers(shortest, most + 1, 4000)
+    return [stream[start : start + size] for start, size in zip(starts, sizes, strict=True)]
+
+
+def _learn_labels(index: Path, bids_root: Path, settings: dict, seed: int) -> tuple:
+    labels = find_labels(index, bids_root, settings)
+    space = label_space(labels)
+    alphabet = Alphabet.of("".join(labels))
+    coordinates = torch.as_tensor(space.coordinates([[label] for label in labels]), dtype=torch.float32)
+    characters = alphabet.batch(labels)
+    random = np.random.default_rng(seed)
+
+    def draw(part: str, n: int, progress: float) -> TextBatch:
+        rows = torch.from_numpy(random.integers(len(labels), size=n))
+        return TextBatch(characters[rows], coordinates[rows])
+
+    shares = {label: 1 / len(labels) for label in labels}
+    return space, shares, draw, alphabet, max(map(len, labels)) + 1, "labels"
+
+
+def label_space(labels: list[str]) -> TextSpace:
+    """Coordinates of a closed set of labels: one axis fewer than there are labels."""
+    return fit_text_space(label_embedding(labels), [[label] for label in labels], len(labels) - 1)
+
+
+def find_labels(index: Path, bids_root: Path, settings: dict) -> list[str]:
+    """The labels that are decoded: those of the config, else every trial_type of the labelled recordings but rest."""
+    wanted = settings["evaluation"]["labels"]
+    rows = read_index(index)
+    rows = rows[(rows["use"] == "labels") & (rows["excluded"] == "")]
+    found = sorted(
+        {label for path in rows["events"] for label in read_events(bids_root / path)["trial_type"]} - {"rest"}
+    )
+    unknown = sorted(set(wanted or []) - set(found))
+    if unknown:
+        raise DataError(f"evaluation.labels: {unknown[0]} is no trial_type; the events have {', '.join(found)}.")
+    if len(wanted or found) < 2:
+        raise DataError(f"{bids_root}: decoding needs at least two labels in the events, got {len(found)}.")
+    return sorted(wanted or found)
