@@ -54,19 +54,18 @@ class CharacterDecoder(nn.Module):
         return torch.cat([content, length[:, None]], dim=1)
 
     def forward(
-        self, characters: Int[Tensor, "batch characters"], features: Float[Tensor, "batch steps width"], first: int = 0
+        self, characters: Int[Tensor, "batch characters"], features: Float[Tensor, "batch steps width"]
     ) -> Float[Tensor, "batch characters alphabet"]:
-        """Logits of each character given those before it, the text starting at position ``first``."""
+        """Logits of each character given those before it."""
         start = torch.full_like(characters[:, :1], START)
         inputs = torch.cat([start, characters[:, :-1]], dim=1)
-        place = torch.arange(first, first + inputs.shape[1], device=inputs.device)[None]
-        return self.transformer(inputs, position_ids=place, encoder_hidden_states=self.memory(features)).logits
+        return self.transformer(inputs, encoder_hidden_states=self.memory(features)).logits
 
     def log_likelihood(
-        self, characters: Int[Tensor, "batch characters"], features: Float[Tensor, "batch steps width"], first: int = 0
+        self, characters: Int[Tensor, "batch characters"], features: Float[Tensor, "batch steps width"]
     ) -> Float[Tensor, " batch"]:
         """Log-probability of each text (nats), its first end mark included, what follows it not."""
-        log_p = self(characters, features, first).log_softmax(dim=-1)
+        log_p = self(characters, features).log_softmax(dim=-1)
         each = log_p.gather(-1, characters[..., None])[..., 0]
         return (each * until_end(characters)).sum(dim=1)
 

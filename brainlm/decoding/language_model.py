@@ -17,7 +17,7 @@ from torch import Tensor
 
 from brainlm.decoding.decoder import CharacterDecoder, until_end
 
-SHORT_UNTIL = 0.85  # share of the updates
+SHORT_UNTIL = 0.6  # share of the updates
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,10 @@ def features_of(
 
 
 def nats_per_character(
-    decoder: CharacterDecoder,
-    characters: Int[Tensor, "texts characters"],
-    features: Float[Tensor, "texts 1 features"],
-    first: int = 0,
+    decoder: CharacterDecoder, characters: Int[Tensor, "texts characters"], features: Float[Tensor, "texts 1 features"]
 ) -> Float[Tensor, ""]:
-    """Mean negative log-likelihood a character, texts starting at position ``first``."""
-    return -decoder.log_likelihood(characters, features, first).sum() / until_end(characters).sum()
+    """Mean negative log-likelihood a character."""
+    return -decoder.log_likelihood(characters, features).sum() / until_end(characters).sum()
 
 
 def pretrain(
@@ -82,10 +79,7 @@ def pretrain(
     for update in range(1, updates + 1):
         batch = draw("training", batch_size, update / updates)
         features = features_of(batch, noise)
-        room = decoder.longest + 1 - batch.characters.shape[1]
-        # early on texts are short: a random start lets every position learn
-        first = int(torch.randint(room + 1, (1,), generator=noise)) if update / updates <= SHORT_UNTIL else 0
-        loss = nats_per_character(decoder.train(), batch.characters.to(device), features.to(device), first)
+        loss = nats_per_character(decoder.train(), batch.characters.to(device), features.to(device))
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)

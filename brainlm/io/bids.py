@@ -9,6 +9,7 @@ import pandas as pd
 
 from brainlm.errors import ConfigError, DataError
 from brainlm.io.headers import Header, read_header
+from brainlm.io.store import load_json
 
 logger = logging.getLogger(__name__)
 
@@ -198,3 +199,9 @@ def _story(root: Path, row: dict[str, str], events: pd.DataFrame, config: dict) 
     if not words.is_file():
         raise DataError(f"{words}: expected the words of story {story} (onset, duration, text), found none.")
     return story
+
+
+def read_dataset_name(root: Path) -> str:
+    """The data set's name, from its description."""
+    path = root / "dataset_description.json"
+    return str(load_json(path).get("Name", root.name)) if path.is_file() else root.name

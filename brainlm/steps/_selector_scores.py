@@ -1,0 +1,101 @@
+"""Scores of the selector's map: against planted voxels where they are known, beside the maps a lab would draw."""
+
+from pathlib import Path
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from brainlm.decoding.controls import fit_ridge
+from brainlm.decoding.windows import StoryRun, Timing, usable_starts
+from brainlm.io.fmri import load_series, load_volume
+from brainlm.io.language import load_weights
+from brainlm.io.store import load_json
+from brainlm.steps._language import Language
+from brainlm.steps._runs import Sources, load_model, load_runs, make_timing
+
+
+def score_selector(
+    sources: Sources, unit: Path, language: Language, settings: dict, truth: Path, seed: int
+) -> dict[str, object]:
+    """One row of the table selector; columns about truth only where planted voxels are known."""
+    facts = load_weights(unit)[1]
+    rate, _ = load_volume(unit / "rate.nii.gz")
+    mask = np.zeros(facts["shape"], dtype=bool)
+    mask.ravel()[facts["voxels"]] = True
+    selected = load_volume(unit / "selected.nii.gz")[0][mask] > 0
+    rates = rate[mask]
+    row = {
+        "beta": settings["selector"]["beta"],
+        "threshold": float(rates[selected].min()) if selected.any() else float("nan"),
+        "voxels_kept": int(selected.sum()),
+        "voxels": int(mask.sum()),
+        "rate_total_nats": float(rates.sum()),
+    }
+    planted_path = truth / f"sub-{facts['subject']}_planted.nii.gz"
+    if facts["kind"] == "labels" or not planted_path.exists():
+        return row
+    planted = load_volume(planted_path)[0][mask] > 0
+    distractors = load_volume(truth / f"sub-{facts['subject']}_distractors.nii.gz")[0][mask]
+    if not planted.any() or planted.all():
+        return row
+    timing_rate = load_volume(unit / "timing_rate.nii.gz")[0][mask]
+    calm = planted | (distractors == 0)
+    random = np.random.default_rng(seed).normal(size=len(rates))
+    row |= {
+        "auc": roc_auc_score(planted, rates),
+        "auc_without_distractors": roc_auc_score(planted[calm], rates[calm]),
+        "precision_at_100": float(planted[np.argsort(-rates, kind="stable")[:100]].mean()),
+        "auc_random": roc_auc_score(planted, random),
+        "auc_timing_map": _auc(np.isin(distractors, [1, 2]), timing_rate),
+    }
+    return row | _other_maps(sources, unit, language, settings, planted)
+
+
+def _other_maps(sources, unit: Path, language: Language, settings: dict, planted: np.ndarray) -> dict[str, float]:
+    """AUC of variance, temporal SNR, word-rate and encoding-model maps of the same subject's training runs."""
+    timing = make_timing(sources, settings)
+    _, space, facts = load_model(unit, timing)
+    recordings = load_json(unit / "split.json")["training"]
+    runs = load_runs(sources, recordings, space.mask, language.space, timing, facts["subjects"])
+    variance, tsnr = np.zeros(len(planted)), np.zeros(len(planted))
+    for recording in recordings:
+        stem = sources.derivatives / "brainlm-fmri" / recording
+        series = load_series(stem.with_name(f"{stem.name}_desc-preproc_bold.nii.gz"))[0][space.mask]
+        variance += series.var(axis=1)
+        tsnr += series.mean(axis=1) / series.std(axis=1).clip(min=1e-9)
+    rates = [_lagged(run, run.tokens[:, None].astype(float), timing) for run in runs]
+    content = [_lagged(run, run.coordinates, timing) for run in runs]
+    return {
+        "auc_variance": _auc(planted, variance),
+        "auc_tsnr": _auc(planted, tsnr),
+        "auc_word_rate": _auc(planted, encoding_map(rates)),
+        "auc_encoding_map": _auc(planted, encoding_map(content)),
+    }
+
+
+def encoding_map(runs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Correlation of each voxel with its ridge prediction from text, each run held out once; mean over runs."""
+    found = []
+    for k, (inputs, series) in enumerate(runs):
+        others = [run for i, run in enumerate(runs) if i != k] or [runs[k]]
+        x, y = (np.concatenate(part) for part in zip(*others, strict=True))
+        weights, intercept = fit_ridge(x, y, penalty=float(len(x)))
+        found.append(_correlation(inputs @ weights + intercept, series))
+    return np.mean(found, axis=0)
+
+
+def _lagged(run: StoryRun, text: np.ndarray, timing: Timing) -> tuple[np.ndarray, np.ndarray]:
+    """Text of windows, and the voxels' mean over the samples that answer to each window."""
+    steps = usable_starts(run, timing)
+    first = run.first_step + steps + timing.lag
+    total = np.concatenate([np.zeros((1, run.series.shape[1])), np.cumsum(run.series, axis=0, dtype=float)])
+    return text[steps], (total[first + timing.reach] - total[first]) / timing.reach
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
+    return (a * b).sum(axis=0) / np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0)).clip(min=1e-12)
+
+
+def _auc(truth: np.ndarray, values: np.ndarray) -> float:
+    return float(roc_auc_score(truth, values)) if truth.any() and not truth.all() else float("nan")

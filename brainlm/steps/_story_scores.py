@@ -1,0 +1,301 @@
+"""Scores of decoded stories: identification, decoded text, controls and the gain."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from brainlm.decoding import identification as ident
+from brainlm.decoding.audit import find_leaks
+from brainlm.decoding.controls import NgramWriter, filler_text, fit_ridge, phase_randomized, rate_scores
+from brainlm.decoding.metrics import Texts, content_words, distinct_2, each_pair, pair_metrics, similarity
+from brainlm.decoding.statistics import bootstrap_interval, make_blocks, measure_gain
+from brainlm.decoding.windows import StoryRun, Timing, brain_windows, separate_starts, usable_starts, window_tokens
+from brainlm.errors import DataError
+from brainlm.io.language import read_text
+from brainlm.io.store import load_json, load_table
+from brainlm.steps._language import Language
+from brainlm.steps._runs import Sources, load_confounds, load_model, load_runs, load_tokens, make_timing
+from brainlm.steps.decode import predict, write_texts
+from brainlm.stimuli.embeddings import join_tokens, tokenize
+
+SMALLER_IS_BETTER = ("cer", "wer")
+HEADLINE = "content_word_recall"
+TESTED = ("cer", "wer", HEADLINE)  # metrics of text that get a p of their own
+
+
+@dataclass(frozen=True)
+class Test:
+    """All test windows of one unit, story after story."""
+
+    runs: list[StoryRun]
+    steps: list[np.ndarray]  # starts of each story's windows
+    story: np.ndarray  # number of each window's story
+    true: Texts
+    coordinates: np.ndarray  # of the true texts
+    lengths: np.ndarray  # tokens
+
+    def rows(self, number: int) -> np.ndarray:
+        """Windows of one story."""
+        return np.flatnonzero(self.story == number)
+
+
+def score_stories(sources: Sources, units: list[Path], language: Language, settings: dict, seed: int) -> list[dict]:
+    """Rows of the table decoding for one unit (stories have one fold)."""
+    if len(units) != 1:
+        raise DataError(f"Stories have one fold; got {len(units)} units.")
+    timing = make_timing(sources, settings)
+    model, space, facts = load_model(units[0], timing)
+    split = load_json(units[0] / "split.json")
+    runs = load_runs(sources, split["test"], space.mask, language.space, timing, facts["subjects"])
+    test = _gather(sources, runs, timing)
+    training = load_runs(sources, split["training"], space.mask, language.space, timing, facts["subjects"])
+    _audit(sources, split, training, test, timing, facts)
+    predicted = [predict(model, _circular(run, timing), run.subject, timing) for run in runs]
+    scorer = _Scorer(test, timing, settings, seed, language)
+    rows = scorer.identification_rows(predicted, load_table(units[0] / "decoded.tsv")["decoded"].fillna("").tolist())
+    texts = _control_texts(sources, test, timing, model, training, predicted, units[0], language, settings, seed)
+    rows += scorer.text_rows(texts)
+    minutes = sum(len(run.series) for run in training) * timing.t_r / 60
+    base = {"minutes": minutes, "window_s": timing.steps * timing.t_r, "candidates": len(test.story)}
+    return [base | row for row in rows]
+
+
+class _Scorer:
+    """Turns scores of windows into rows with interval, null and p."""
+
+    def __init__(self, test: Test, timing: Timing, settings: dict, seed: int, language: Language) -> None:
+        self.test, self.timing, self.seed, self.language = test, timing, seed, language
+        self.n_draws = settings["evaluation"]["n_permutations"]
+        self.lag = int(np.ceil(settings["evaluation"]["min_lag_s"] / timing.t_r))
+        self.window_lag = int(np.ceil(settings["evaluation"]["min_lag_s"] / (timing.steps * timing.t_r)))
+        self.space = "PPMI-SVD of " + language.text
+
+    def identification_rows(self, predicted: list, decoded: list[str]) -> list[dict]:
+        """Ranks of the brain-text score, of decoded text, and of the predicted number of words."""
+        test = self.test
+        directions = test.coordinates / np.linalg.norm(test.coordinates, axis=1, keepdims=True).clip(min=1e-9)
+        content = [said.coordinates @ directions.T for said in predicted]
+        rate = [rate_scores(said.tokens, test.lengths) for said in predicted]
+        among = ident.like_length(test.lengths)
+        rows = [
+            self._rank_row("brainlm", "identification_rank", content, None),
+            self._rank_row("brainlm", "identification_rank_matched", content, among),
+            self._rank_row("rate_only", "identification_rank", rate, None),
+            self._rank_row("rate_only", "identification_rank_matched", rate, among),
+        ]
+        own = self._unshifted(content)
+        true = np.arange(len(own))
+        for metric, values in (
+            ("top1", ident.top_k(own, true, 1)),
+            ("top10", ident.top_k(own, true, 10)),
+            ("mrr", ident.reciprocal_rank(own, true)),
+        ):
+            rows.append(self._row("brainlm", metric, values))
+        alike = similarity(self.language.space.coordinates([tokenize(text) for text in decoded]), test.coordinates)
+        shifted = [
+            ident.shift_ranks(alike[test.rows(k)], np.arange(len(test.rows(k))), test.rows(k), self.window_lag)
+            for k in range(len(test.runs))
+        ]
+        return [*rows, self._row("brainlm", "text_rank", np.concatenate([s.own for s in shifted]), shifted)]
+
+    def text_rows(self, texts: dict[str, list[str]]) -> list[dict]:
+        """Metrics of every decoder's text, and the gain of the brain over the best control on the headline metric."""
+        test, rows, headline = self.test, [], {}
+        metrics = pair_metrics(content_words(list(self.language.shares), list(self.language.shares.values())))
+        for decoder, strings in texts.items():
+            written = Texts(strings, [tokenize(text) for text in strings])
+            for name, metric in metrics.items():
+                own = np.array([metric(written, i, test.true, i) for i in range(len(strings))])
+                pairs = name in TESTED and decoder == "brainlm"
+                stories = [self._pairs(metric, written, test.rows(k)) for k in range(len(test.runs))] if pairs else None
+                rows.append(self._row(decoder, name, own, stories, -1 if name in SMALLER_IS_BETTER else 1))
+                if name == HEADLINE:
+                    headline[decoder] = own
+            alike = similarity(self.language.space.coordinates(written.tokens), test.coordinates)
+            rows.append(self._row(decoder, "embedding_similarity", np.diag(alike)) | {"space": self.space})
+            rows.append({"decoder": decoder, "metric": "distinct_2", "value": distinct_2(written.tokens)})
+        rows.append({"decoder": "reference", "metric": "distinct_2", "value": distinct_2(test.true.tokens)})
+        return [*rows, self._gain_row(headline)]
+
+    def _gain_row(self, headline: dict[str, np.ndarray]) -> dict:
+        controls = {name: values for name, values in headline.items() if name not in ("brainlm", "upper_bound")}
+        window_s = self.timing.steps * self.timing.t_r
+        gain = measure_gain(headline["brainlm"], controls, self.test.story, window_s, self.seed)
+        return {
+            "decoder": "brainlm",
+            "metric": "gain",
+            "of": HEADLINE,
+            "value": gain.value,
+            "ci_low": gain.low,
+            "ci_high": gain.high,
+            "p_gain": gain.p,
+            "n": len(self.test.story),
+            "n_effective": gain.n_blocks,
+            "best_control": gain.control,
+            "null": 0.0,
+        }
+
+    def _rank_row(self, decoder: str, metric: str, scores: list[np.ndarray], among) -> dict:
+        shifted = [
+            ident.shift_ranks(score, steps - steps[0], self.test.rows(k), self.lag, among)
+            for k, (score, steps) in enumerate(zip(scores, self.test.steps, strict=True))
+        ]
+        return self._row(decoder, metric, np.concatenate([s.own for s in shifted]), shifted)
+
+    def _unshifted(self, scores: list[np.ndarray]) -> np.ndarray:
+        return np.concatenate([s[steps - steps[0]] for s, steps in zip(scores, self.test.steps, strict=True)])
+
+    def _pairs(self, metric, written: Texts, rows: np.ndarray) -> ident.Shifted:
+        pick = lambda texts: Texts([texts.strings[i] for i in rows], [texts.tokens[i] for i in rows])  # noqa: E731
+        return ident.shift_pairs(each_pair(metric, pick(written), pick(self.test.true)), self.window_lag)
+
+    def _row(self, decoder: str, metric: str, values: np.ndarray, shifted=None, sign: int = 1) -> dict:
+        row = {"decoder": decoder, "metric": metric, "value": float(np.nanmean(values)) if values.size else np.nan}
+        if np.isnan(values).all():
+            return row | {"n": 0, "left_out": len(values)}
+        blocks = make_blocks(values, self.test.story, self.timing.steps * self.timing.t_r)
+        low, high = bootstrap_interval(values, blocks, seed=self.seed)
+        row |= {"ci_low": low, "ci_high": high, "n": int((~np.isnan(values)).sum())}
+        row |= {"left_out": int(np.isnan(values).sum()), "n_effective": int(blocks.max() + 1)}
+        if shifted is None:
+            return row
+        turned = [ident.Shifted(sign * s.own, sign * s.at_lags) for s in shifted]
+        null = ident.shift_null(turned, self.n_draws, self.seed)
+        smallest = 1 / (1 + len(null.draws))
+        return row | {
+            "null": sign * float(null.draws.mean()),
+            "p": null.p,
+            "n_null": len(null.draws),
+            "p_smallest": smallest,
+        }
+
+
+def _gather(sources: Sources, runs: list[StoryRun], timing: Timing) -> Test:
+    steps = [separate_starts(run, timing) for run in runs]
+    tokens = []
+    for run, starts in zip(runs, steps, strict=True):
+        said = load_tokens(sources.stimuli / f"{run.story}_words.tsv")
+        tokens += [window_tokens(said, step * timing.t_r, timing.steps * timing.t_r) for step in starts.tolist()]
+    return Test(
+        runs,
+        steps,
+        np.repeat(np.arange(len(runs)), [len(starts) for starts in steps]),
+        Texts([join_tokens(window) for window in tokens], tokens),
+        np.concatenate([run.coordinates[starts] for run, starts in zip(runs, steps, strict=True)]),
+        np.array([len(window) for window in tokens]),
+    )
+
+
+def _audit(sources, split: dict, training: list[StoryRun], test: Test, timing: Timing, facts: dict) -> None:
+    window_s = timing.steps * timing.t_r
+    seen = []
+    for story in sorted({run.story for run in training}):
+        said = load_tokens(sources.stimuli / f"{story}_words.tsv")
+        seen += [window_tokens(said, start, window_s) for start in np.arange(0, said["onset"].max(), window_s)]
+    roles = {role: split[role] for role in ("training", "validation", "test")}
+    leaks = find_leaks(roles, facts["fitted_on"], test.true.tokens, seen)
+    if leaks:
+        raise DataError(f"sub-{facts['subject']} {facts['protocol']}: {len(leaks)} leaks: {leaks[0]}. Mend splits:.")
+
+
+def _circular(run: StoryRun, timing: Timing) -> np.ndarray:
+    """A window of brain from every start of the run's usable stretch on, wrapped round at its end."""
+    starts = usable_starts(run, timing)
+    begin = run.first_step + starts[0] + timing.lag
+    length = int(starts[-1] - starts[0]) + 1
+    stretch = run.series[begin : begin + length + timing.reach - 1]
+    where = (np.arange(length)[:, None] + np.arange(timing.reach)) % length
+    inside = np.arange(length)[:, None] + np.arange(timing.reach) < len(stretch)
+    straight = np.arange(length)[:, None] + np.arange(timing.reach)
+    return stretch[np.where(inside, straight, where)]
+
+
+def _control_texts(
+    sources,
+    test: Test,
+    timing: Timing,
+    model,
+    training,
+    predicted: list,
+    unit: Path,
+    language: Language,
+    settings,
+    seed,
+) -> dict[str, list[str]]:
+    """The decoder's text and every control's, window by window."""
+    decoded = load_table(unit / "decoded.tsv")["decoded"].fillna("").tolist()
+    at = [steps - steps[0] for steps in test.steps]
+    length = np.concatenate([said.characters[rows] for said, rows in zip(predicted, at, strict=True)])
+    nothing = np.zeros_like(test.coordinates)
+
+    def write(coordinates: np.ndarray, characters: np.ndarray) -> list[str]:
+        return write_texts(language.decoder, coordinates, characters, settings)
+
+    text = [token for line in read_text(sources.bids_root / settings["decoder"]["text"]) for token in tokenize(line)]
+    ngram = NgramWriter(join_tokens(text))
+    mean = [predict(model, _mean_windows(run, steps, timing), run.subject, timing) for run, steps in _pairs_of(test)]
+    noise = [
+        predict(model, brain_windows(_noisy(run, seed + k), steps, timing), run.subject, timing)
+        for k, (run, steps) in enumerate(_pairs_of(test))
+    ]
+    return {
+        "brainlm": decoded,
+        "lm_only": write(nothing, length),
+        "shifted": _by_story(test, decoded, lambda rows: np.roll(rows, len(rows) // 2)),
+        "other_story": _other_story(test, decoded),
+        "mean_response": write(_stack(mean, "coordinates"), _stack(mean, "characters")),
+        "noise_test": write(_stack(noise, "coordinates"), _stack(noise, "characters")),
+        "filler": [join_tokens(filler_text(text, n)) for n in length],
+        "ngram": [ngram.write(round(n), seed + i) for i, n in enumerate(length)],
+        "confounds": write(_confound_coordinates(sources, test, training, timing), length),
+        "upper_bound": write(test.coordinates, length),
+    }
+
+
+def _pairs_of(test: Test) -> list[tuple[StoryRun, np.ndarray]]:
+    return list(zip(test.runs, test.steps, strict=True))
+
+
+def _stack(said: list, name: str) -> np.ndarray:
+    return np.concatenate([getattr(part, name) for part in said])
+
+
+def _mean_windows(run: StoryRun, steps: np.ndarray, timing: Timing) -> np.ndarray:
+    mean = brain_windows(run, steps, timing).mean(axis=0, keepdims=True)
+    return np.repeat(mean, len(steps), axis=0)
+
+
+def _noisy(run: StoryRun, seed: int) -> StoryRun:
+    return StoryRun(**(vars(run) | {"series": phase_randomized(np.asarray(run.series), seed)}))
+
+
+def _by_story(test: Test, texts: list[str], order) -> list[str]:
+    return [texts[i] for k in range(len(test.runs)) for i in order(test.rows(k))]
+
+
+def _other_story(test: Test, texts: list[str]) -> list[str]:
+    """The text decoded from another test story at the same place; with one story only, its other half."""
+    n = len(test.runs)
+    if n == 1:
+        return _by_story(test, texts, lambda rows: np.roll(rows, len(rows) // 3))
+    others = [test.rows((k + 1) % n) for k in range(n)]
+    return [texts[others[k][i % len(others[k])]] for k in range(n) for i in range(len(test.rows(k)))]
+
+
+def _confound_coordinates(sources, test: Test, training: list[StoryRun], timing: Timing) -> np.ndarray:
+    """Coordinates predicted by ridge from movement and the global signal alone, fitted on the training runs."""
+
+    def inputs(run: StoryRun, steps: np.ndarray) -> np.ndarray:
+        table = load_confounds(sources, run.recording)
+        table = table[[c for c in table if c.startswith(("trans_", "rot_")) or c in ("global_signal", "dvars")]].fillna(
+            0
+        )
+        scaled = (table - table.mean()) / table.std().replace(0, 1)
+        series = StoryRun(**(vars(run) | {"series": scaled.to_numpy()}))
+        return brain_windows(series, steps, timing).reshape(len(steps), -1)
+
+    fit = [(inputs(run, usable_starts(run, timing)), run.coordinates[usable_starts(run, timing)]) for run in training]
+    x, y = (np.concatenate(part) for part in zip(*fit, strict=True))
+    weights, intercept = fit_ridge(x, y, penalty=float(len(x)))
+    return np.concatenate([inputs(run, steps) for run, steps in _pairs_of(test)]) @ weights + intercept

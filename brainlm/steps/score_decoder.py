@@ -1,0 +1,79 @@
+"""Step: score the decoded recordings of one subject, protocol and seed beside every control."""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from brainlm.errors import DataError
+from brainlm.io.bids import read_dataset_name
+from brainlm.io.language import load_weights
+from brainlm.io.store import load_json, save_table
+from brainlm.steps._label_scores import score_labels
+from brainlm.steps._language import load_language
+from brainlm.steps._runs import Sources
+from brainlm.steps._selector_scores import score_selector
+from brainlm.steps._story_scores import score_stories
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = [
+    *("dataset", "subject", "modality", "protocol", "minutes", "fold", "seed", "decoder", "metric", "value", "ci_low"),
+    *("ci_high", "null", "of", "p", "p_gain", "n", "n_effective", "window_s", "candidates", "oracle_timing"),
+    *("leak_stamp", "n_null", "p_smallest", "best_control", "left_out", "space"),
+]
+
+
+def score_decoder(
+    *,
+    index: Path,
+    derivatives: Path,
+    stimuli: Path,
+    bids_root: Path,
+    language_model: Path,
+    units: list[Path],
+    truth: Path = Path("none"),
+    settings: dict,
+    seed: int,
+    out: Path,
+) -> None:
+    """Write the rows of the table decoding (``out``), and of the table selector beside it (_selector.tsv).
+
+    ``units`` are all folds of one subject, protocol and seed. ``truth`` is the folder with the planted voxels of a
+    simulated data set, or none. A leak stops the job.
+    """
+    sources = Sources(index, derivatives, stimuli, bids_root)
+    facts = [load_weights(unit)[1] for unit in units]
+    _check_fitted(units)
+    language = load_language(language_model)
+    score = score_labels if facts[0]["kind"] == "labels" else score_stories
+    rows = score(sources, units, language, settings, seed)
+    known = {
+        "dataset": read_dataset_name(bids_root),
+        "subject": facts[0]["subject"],
+        "seed": facts[0]["seed"],
+    }
+    common = known | {
+        "modality": "fmri",
+        "protocol": facts[0]["protocol"],
+        "fold": "all" if len(units) > 1 else facts[0]["fold"],
+        "oracle_timing": "no",
+        "leak_stamp": "none",
+    }
+    table = pd.DataFrame(rows).assign(**common)
+    save_table(out, table.reindex(columns=COLUMNS))
+    selector = [
+        score_selector(sources, unit, language, settings, truth, seed) | known | {"fold": fact["fold"]}
+        for unit, fact in zip(units, facts, strict=True)
+    ]
+    save_table(out.with_name(out.name.replace("_scores.tsv", "_selector.tsv")), pd.DataFrame(selector))
+
+
+def _check_fitted(units: list[Path]) -> None:
+    """Stop where anything was fitted on a recording that is tested."""
+    for unit in units:
+        split = load_json(unit / "split.json")
+        for thing, names in split["fitted_on"].items():
+            both = sorted(set(names) & set(split["test"]))
+            if both:
+                raise DataError(f"{unit.name}: leak: {thing} was fitted on the test recording {both[0]}.")
