@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import inspect
+import json
 import logging
 import sys
 import typing
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from brainlm.errors import BrainlmError, choose
 
-STEPS = sorted(path.stem for path in (Path(__file__).parent / "steps").glob("*.py") if path.stem != "__init__")
+STEPS = sorted(path.stem for path in (Path(__file__).parent / "steps").glob("*.py") if path.stem[0] != "_")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,6 +54,8 @@ def _option(hint: type, parameter: inspect.Parameter) -> dict:
     option = {"required": required, "default": default, "help": "required" if required else f"default: {default}"}
     if hint is bool:
         return option | {"type": _truth, "metavar": "true|false"}
+    if hint is dict:
+        return option | {"type": _json, "metavar": "JSON"}
     if typing.get_origin(hint) is list:
         return option | {"type": typing.get_args(hint)[0], "nargs": "*"}
     return option | {"type": hint}
@@ -62,6 +65,16 @@ def _truth(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise argparse.ArgumentTypeError(f"expected true or false, got {text!r}")
     return text.lower() == "true"
+
+
+def _json(text: str) -> dict:
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected a JSON object, got {error}") from error
+    if not isinstance(content, dict):
+        raise argparse.ArgumentTypeError(f"expected a JSON object, got {text!r}")
+    return content
 
 
 def _overview() -> str:

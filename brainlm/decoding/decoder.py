@@ -1,5 +1,7 @@
 """The character decoder: a small GPT-2 over characters that attends to brain features."""
 
+import math
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -7,6 +9,8 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from brainlm.decoding.characters import END, START, Alphabet
 from brainlm.decoding.search import beam_search
+
+OVERSHOOT = 1.3  # no text of a batch grows beyond this multiple of the longest length that the features tell
 
 
 class CharacterDecoder(nn.Module):
@@ -80,7 +84,8 @@ class CharacterDecoder(nn.Module):
         without = features.clone()
         without[..., :-1] = 0
         memory = torch.stack([self.memory(features), self.memory(without)])
-        numbers = beam_search(self.transformer, memory, beam_width, guidance, self.longest)
+        longest = min(self.longest, math.ceil(OVERSHOOT * features[..., -1].mean(dim=1).max().item()) + 1)
+        numbers = beam_search(self.transformer, memory, beam_width, guidance, longest)
         return [self.alphabet.decode(row) for row in numbers.tolist()]
 
 

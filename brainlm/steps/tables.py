@@ -1,0 +1,89 @@
+"""Step: the tidy tables of a whole study, from the rows that its jobs wrote."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from brainlm.io.store import load_json, read_index, save_table
+from brainlm.steps.rsa import COLUMNS as RSA_COLUMNS
+from brainlm.steps.score_decoder import COLUMNS as DECODING_COLUMNS
+
+SELECTOR_COLUMNS = [
+    *("dataset", "subject", "fold", "seed", "protocol", "beta", "threshold", "auc", "precision_at_100"),
+    *("auc_encoding_map", "auc_random", "voxels_kept", "dice_over_seeds"),
+]
+LEARNING_COLUMNS = [
+    *("dataset", "network", "learning_rule", "protocol", "seed", "status", "accuracy", "split", "updates"),
+    "deviations",
+]
+QUALITY_COLUMNS = ["subject", "session", "task", "run", "modality", "quantity", "value", "excluded", "reason"]
+TIMING_COLUMNS = [
+    *("step", "recording", "seconds", "seconds_per_update", "ratio_to_backprop", "floor_ratio", "peak_mb"),
+]
+
+
+def tables(*, results: Path, index: Path, out: Path) -> None:
+    """Write selector, decoding, learning, rsa, quality and timing (TSV) under ``out``.
+
+    Only rows of jobs that the run table and the results still hold are read; a column that a study cannot fill is n/a.
+    """
+    _write(out / "decoding.tsv", _rows(sorted(results.glob("decoding/*_scores.tsv"))), DECODING_COLUMNS)
+    selector = [_selector_row(path) for path in sorted(results.glob("decoding/*_selector.tsv"))]
+    _write(out / "selector.tsv", _together(selector), SELECTOR_COLUMNS)
+    _write(out / "learning.tsv", _rows(sorted(results.glob("learning/*/row.tsv"))), LEARNING_COLUMNS)
+    _write(out / "rsa.tsv", _rows(sorted(results.glob("rsa/*_rsa.tsv"))), RSA_COLUMNS)
+    _write(out / "quality.tsv", _quality(results, read_index(index)), QUALITY_COLUMNS)
+    _write(out / "timing.tsv", _timing(results), TIMING_COLUMNS)
+
+
+def _write(path: Path, table: pd.DataFrame, columns: list[str]) -> None:
+    more = [column for column in table.columns if column not in columns]
+    save_table(path, table.reindex(columns=[*columns, *more]))
+
+
+def _rows(paths: list[Path]) -> pd.DataFrame:
+    return _together([_read(path) for path in paths])
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+
+
+def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(parts, ignore_index=True).fillna("n/a") if parts else pd.DataFrame()
+
+
+def _selector_row(path: Path) -> pd.DataFrame:
+    names = dict(part.split("-", 1) for part in path.name.split("_") if "-" in part)
+    return _read(path).assign(protocol=names["protocol"])
+
+
+def _quality(results: Path, index: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for row in index.to_dict("records"):
+        known = {name: row[name] or "n/a" for name in ("subject", "session", "task", "run", "modality")}
+        known |= {"recording": row["recording"], "excluded": row["excluded"] or "no", "reason": row["reason"] or "n/a"}
+        stem = results / "derivatives" / f"brainlm-{row['modality']}" / row["recording"]
+        path = stem.with_name(f"{stem.name}_desc-quality.json")
+        if row["excluded"]:
+            rows.append(known | {"quantity": "n/a", "value": "n/a"})
+        elif path.exists():
+            rows += [known | {"quantity": name, "value": value} for name, value in load_json(path).items()]
+    return pd.DataFrame(rows)
+
+
+def _timing(results: Path) -> pd.DataFrame:
+    rows = []
+    for path in sorted((results / "benchmarks").rglob("*.tsv")):
+        measured = _read(path).iloc[0]
+        where = path.relative_to(results / "benchmarks").with_suffix("")
+        rows.append(
+            {
+                "step": where.parts[0],
+                "recording": "/".join(where.parts[1:]) or "n/a",
+                "seconds": measured["s"],
+                "peak_mb": measured["max_rss"],
+            }
+        )
+    learned = [_read(path) for path in sorted(results.glob("learning/*/timing.tsv"))]
+    return _together([pd.DataFrame(rows), *learned])

@@ -1,0 +1,54 @@
+# The config checked, the run table written, and names that all rules share.
+import sys
+
+
+from brainlm.errors import BrainlmError
+from brainlm.workflow import SCHEMA, Plan, as_json, fill_config, stamp
+
+try:
+    config = fill_config(config, SCHEMA)
+    plan = Plan.of(config)
+except BrainlmError as error:
+    sys.exit(f"brainlm: {error}")
+
+RESULTS = config["results_dir"]
+ROOT = config["bids_root"]
+INDEX = f"{RESULTS}/index.tsv"
+DERIVATIVES = f"{RESULTS}/derivatives"
+RUN = "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} python -m brainlm"
+
+
+wildcard_constraints:
+    recording="|".join(plan.recordings()) or "none",
+    subject="[A-Za-z0-9]+",
+    modality="fmri|eeg",
+    protocol="within|zero_shot",
+    fold=r"\d+",
+    seed=r"\d+",
+    network="[a-z_]+",
+    learning_rule="[a-z_]+",
+
+
+if plan.must_simulate:
+
+    rule simulate:
+        output:
+            description=f"{ROOT}/dataset_description.json",
+            index=INDEX,
+        log:
+            f"{RESULTS}/logs/simulate.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/simulate.tsv"
+        resources:
+            mem_mb=2000,
+            runtime=20,
+        params:
+            options=plan.simulate_options(),
+            config=as_json(config),
+            code=stamp(config, "simulate"),
+        shell:
+            "rm -f {output.description} && (rmdir {ROOT} 2>/dev/null || true) && "
+            + RUN
+            + " simulate --out {ROOT} {params.options} 2> {log} && "
+            + RUN
+            + " index --config {params.config:q} --out {output.index} 2>> {log}"

@@ -1,0 +1,39 @@
+# The same networks by every learning rule.
+NETWORK = f"{RESULTS}/learning/network-{{network}}_rule-{{learning_rule}}_seed-{{seed}}"
+
+
+rule train_network:
+    input:
+        index=INDEX,
+    output:
+        multiext(
+            f"{NETWORK}/",
+            "network.safetensors",
+            "network.json",
+            "curve.tsv",
+            "activity.npz",
+            "row.tsv",
+            "timing.tsv",
+        ),
+    log:
+        f"{RESULTS}/logs/train_network/{{network}}_{{learning_rule}}_{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train_network/{{network}}_{{learning_rule}}_{{seed}}.tsv"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        settings=as_json(config["learning"]),
+        folder=NETWORK,
+        device=config["device"],
+        code=stamp(config, "train_network"),
+    shell:
+        RUN
+        + " train_network --network {wildcards.network} --learning-rule {wildcards.learning_rule} "
+        "--seed {wildcards.seed} --settings {params.settings:q} --bids-root {ROOT} --device {params.device} "
+        "--out {params.folder} 2> {log}"
+
+
+rule learn:
+    input:
+        plan.networks(NETWORK, "row.tsv"),

@@ -1,0 +1,85 @@
+# One job a recording, then condition patterns a subject.
+rule preprocess_fmri:
+    input:
+        index=INDEX,
+    output:
+        multiext(
+            f"{DERIVATIVES}/brainlm-fmri/{{recording}}",
+            "_desc-preproc_bold.nii.gz",
+            "_desc-brain_mask.nii.gz",
+            "_desc-confounds_timeseries.tsv",
+            "_desc-model_timeseries.npy",
+            "_desc-model_timeseries.json",
+            "_desc-quality.json",
+        ),
+    log:
+        f"{RESULTS}/logs/preprocess_fmri/{{recording}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/preprocess_fmri/{{recording}}.tsv"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt
+        * plan.fmri_memory_mb(wildcards.recording),
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        settings=as_json(config["fmri"]),
+        code=stamp(config, "preprocess_fmri"),
+    shell:
+        RUN
+        + " preprocess_fmri --index {input.index} --bids-root {ROOT} --recording {wildcards.recording} "
+        "--settings {params.settings:q} --out {DERIVATIVES}/brainlm-fmri 2> {log}"
+
+
+rule preprocess_eeg:
+    input:
+        index=INDEX,
+    output:
+        multiext(
+            f"{DERIVATIVES}/brainlm-eeg/{{recording}}",
+            "_desc-preproc_eeg.fif",
+            "_desc-quality.json",
+        ),
+    log:
+        f"{RESULTS}/logs/preprocess_eeg/{{recording}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/preprocess_eeg/{{recording}}.tsv"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        settings=as_json(config["eeg"]),
+        code=stamp(config, "preprocess_eeg"),
+    shell:
+        RUN
+        + " preprocess_eeg --index {input.index} --bids-root {ROOT} --recording {wildcards.recording} "
+        "--settings {params.settings:q} --out {DERIVATIVES}/brainlm-eeg 2> {log}"
+
+
+rule patterns:
+    input:
+        lambda wildcards: plan.preprocessed(
+            DERIVATIVES, wildcards.modality, wildcards.subject, ("conditions",)
+        ),
+        index=INDEX,
+    output:
+        arrays=f"{RESULTS}/patterns/sub-{{subject}}_modality-{{modality}}_patterns.npz",
+        about=f"{RESULTS}/patterns/sub-{{subject}}_modality-{{modality}}_patterns.json",
+    log:
+        f"{RESULTS}/logs/patterns/sub-{{subject}}_{{modality}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/patterns/sub-{{subject}}_{{modality}}.tsv"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 20 * attempt,
+    params:
+        settings=as_json({name: config[name] for name in ("fmri", "eeg", "tasks")}),
+        code=stamp(config, "patterns"),
+    shell:
+        RUN
+        + " patterns --index {input.index} --bids-root {ROOT} --derivatives {DERIVATIVES} "
+        "--subject {wildcards.subject} --modality {wildcards.modality} --settings {params.settings:q} "
+        "--out {output.arrays} 2> {log}"
+
+
+rule preprocess:
+    input:
+        plan.all_preprocessed(DERIVATIVES),

@@ -1,0 +1,56 @@
+# Networks against brains: a job a subject and modality, then the group.
+BRAIN = f"{RESULTS}/rsa/sub-{{subject}}_modality-{{modality}}"
+
+
+rule rsa_subject:
+    input:
+        patterns=rules.patterns.output.arrays,
+        activities=plan.networks(NETWORK, "activity.npz"),
+    output:
+        rows=f"{BRAIN}_rsa.tsv",
+        rdms=f"{BRAIN}_rdms.npz",
+    log:
+        f"{RESULTS}/logs/rsa/sub-{{subject}}_{{modality}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/rsa/sub-{{subject}}_{{modality}}.tsv"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        settings=as_json(config["rsa"]),
+        seed=config["seed"],
+        code=stamp(config, "rsa"),
+    shell:
+        RUN
+        + " rsa --patterns {input.patterns} --activities {input.activities} --subject {wildcards.subject} "
+        "--modality {wildcards.modality} --settings {params.settings:q} --seed {params.seed} --out {output.rows} "
+        "--rdms-out {output.rdms} 2> {log}"
+
+
+rule rsa_group:
+    input:
+        rdms=plan.brains(f"{BRAIN}_rdms.npz"),
+        activities=plan.networks(NETWORK, "activity.npz"),
+    output:
+        f"{RESULTS}/rsa/group_rsa.tsv",
+    log:
+        f"{RESULTS}/logs/rsa_group.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/rsa_group.tsv"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        settings=as_json(config["rsa"]),
+        seed=config["seed"],
+        code=stamp(config, "rsa_group"),
+    shell:
+        RUN
+        + " rsa_group --rdms {input.rdms} --activities {input.activities} --settings {params.settings:q} "
+        "--seed {params.seed} --out {output} 2> {log}"
+
+
+rule rsa:
+    input:
+        plan.brains(f"{BRAIN}_rsa.tsv"),
+        rules.rsa_group.output if plan.brains("x") else [],
