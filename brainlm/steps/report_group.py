@@ -35,7 +35,8 @@ def _headline(decoding: pd.DataFrame) -> str:
     metric = "identification_rank_matched" if "identification_rank_matched" in set(rows["metric"]) else "accuracy"
     own = rows[rows["metric"] == metric]
     below = int((own["p"] < 0.05).sum())
-    return f"{metric.replace('_', ' ')} is above its null (p < 0.05) in {below} of {len(own)} subjects, mean {show(own['value'].mean())}."
+    mean = show(own["value"].mean())
+    return f"{metric.replace('_', ' ')} is above its null (p < 0.05) in {below} of {len(own)} subjects, mean {mean}."
 
 
 def _decoding_section(decoding: pd.DataFrame) -> Section:

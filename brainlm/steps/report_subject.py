@@ -49,9 +49,12 @@ def headline(rows: pd.DataFrame) -> str:
         f"{show(row['value'])} (95 % interval {show(row['ci_low'])} to {show(row['ci_high'])}, "
         f"p = {show(row['p_gain'])}, {show(row['n_effective'])} independent blocks)"
     )
+    control = f"the best control without the brain ({row['best_control']})"
     if row["ci_low"] > 0:
-        return f"Decoded text beats the best control without the brain ({row['best_control']}) in {what} by {figures}."
-    return f"No difference in {what} between decoded text and the best control without the brain ({row['best_control']}): {figures}."
+        return f"Decoded text beats {control} in {what} by {figures}."
+    if row["ci_high"] < 0:
+        return f"Decoded text is worse than {control} in {what}: {figures}."
+    return f"No difference in {what} between decoded text and {control}: {figures}."
 
 
 def unit_sections(unit: Path, decoding: pd.DataFrame, selector: pd.DataFrame) -> list[Section]:
