@@ -1,12 +1,13 @@
-# Set-up and tests; needs Python 3.11, make and a package index.
+# Set-up, demo and tests; needs Python 3.11, make and a package index.
 SHELL := /bin/bash
 PYTHON ?= python3
 # uv does not read pip's setting for a local folder of wheels (torch may lie there)
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export UV_COMPILE_BYTECODE ?= 1
-BIN := .venv/bin
+BIN := $(CURDIR)/.venv/bin
+export PATH := $(BIN):$(PATH)
 
-.PHONY: install lint test-fast test
+.PHONY: install demo lint test-fast test validate validate-null validate-planted
 install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
@@ -15,13 +16,27 @@ install: .venv/installed
 	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e ".[workflow,slurm,test]"
 	touch $@
 
+demo: install
+	snakemake
+	@echo "Open results/demo/reports/group.html and results/demo/reports/sub-01.html"
+
 lint: install
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/lint-imports
+	ruff format --check .
+	ruff check .
+	lint-imports
+	snakefmt --check Snakefile workflow
 
 test-fast: lint
-	$(BIN)/python -m pytest -m "not slow"
+	python -m pytest -m "not slow"
 
 test: lint
-	$(BIN)/python -m pytest
+	python -m pytest
+
+# Long claims; each writes benchmarks/results/NAME.json
+validate: validate-null validate-planted
+
+validate-null: install
+	python benchmarks/null_decoding.py
+
+validate-planted: install
+	python benchmarks/demo_scores.py

@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 import typing
+from collections.abc import Callable
 from pathlib import Path
 
 from brainlm.errors import BrainlmError, choose
@@ -30,12 +31,12 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def load_step(name: str) -> typing.Callable:
+def load_step(name: str) -> Callable:
     """The function of the step ``name``; only its module is imported, so that the start is fast."""
     return getattr(importlib.import_module(f"brainlm.steps.{name}"), name)
 
 
-def build_parser(step: typing.Callable) -> argparse.ArgumentParser:
+def build_parser(step: Callable) -> argparse.ArgumentParser:
     """Options of a step, from the names, types and defaults of its keyword arguments."""
     parser = argparse.ArgumentParser(
         prog=f"brainlm {step.__name__}",
@@ -48,7 +49,7 @@ def build_parser(step: typing.Callable) -> argparse.ArgumentParser:
     return parser
 
 
-def _option(hint: type, parameter: inspect.Parameter) -> dict:
+def _option(hint: object, parameter: inspect.Parameter) -> dict:
     required = parameter.default is parameter.empty
     default = None if required else parameter.default
     option = {"required": required, "default": default, "help": "required" if required else f"default: {default}"}

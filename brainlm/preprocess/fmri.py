@@ -42,7 +42,7 @@ def template_grid(voxel_size_mm: float) -> Grid:
 
 
 def correct_slice_timing(
-    series: Float[np.ndarray, "x y z time"], slice_times: Float[np.ndarray, " z"], t_r: float
+    series: Float[np.ndarray, "x y z time"], slice_times: Float[np.ndarray, " slices"], t_r: float
 ) -> Float[np.ndarray, "x y z time"]:
     """Every slice interpolated (cubic spline over time) to the middle of the repetition, the edge's value held.
 

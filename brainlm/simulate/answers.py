@@ -110,7 +110,7 @@ def draw_voxels(
     scale: Float[np.ndarray, " voxels"],
     explained: Float[np.ndarray, " voxels"],
     tuning: Float[np.ndarray, "columns voxels"],
-    runs: list[Float[np.ndarray, "time columns"]],
+    runs: list[Float[np.ndarray, "_ columns"]],
     amplitude: Float[np.ndarray, " voxels"],
 ) -> Voxels:
     """Scale the tuning so that answers over all ``runs`` have the explained variance; the total stays ``scale``.

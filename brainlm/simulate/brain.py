@@ -73,7 +73,7 @@ def regions() -> tuple[Int[np.ndarray, "x y z"], tuple[str, ...]]:
     return np.where(inside, labels, 0), names
 
 
-def draw_group_centres(rng: np.random.Generator) -> dict[str, Float[np.ndarray, "clusters 3"]]:
+def draw_group_centres(rng: np.random.Generator) -> dict[str, Int[np.ndarray, "_ 3"]]:
     """Centres (voxels) shared by the group: 5 planted clusters, and those of the distractors."""
     position = voxel_positions(SHAPE, VOXEL_MM)
     radius = _radius(*position)

@@ -1,0 +1,176 @@
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from brainlm.__main__ import main
+from brainlm.errors import BrainlmError, ConfigError, DataError
+from brainlm.io.bids import index_recordings, read_events
+from brainlm.io.store import save_index
+
+TASKS = {"see": {"use": "labels"}}
+EVENTS = "onset\tduration\ttrial_type\n2\t4\t01\n10\t4\t02\n"
+FMRI = {
+    "motion_correction": False,
+    "slice_timing": False,
+    "grid": "native",
+    "mask": "all",
+    "high_pass_s": None,
+    "confounds": [],
+    "standardize": True,
+}
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A data set of one subject and one run of 20 volumes."""
+    root = tmp_path / "bids"
+    func = root / "sub-01" / "func"
+    func.mkdir(parents=True)
+    (root / "dataset_description.json").write_text(json.dumps({"Name": "small", "BIDSVersion": "1.10.0"}))
+    write_bold(func, np.random.default_rng(0).normal(100, 1, (4, 4, 3, 20)))
+    (func / "sub-01_task-see_bold.json").write_text(json.dumps({"RepetitionTime": 2.0, "TaskName": "see"}))
+    (func / "sub-01_task-see_events.tsv").write_text(EVENTS)
+    return root
+
+
+def write_bold(func, data, t_r: float = 2.0) -> None:
+    image = nib.Nifti1Image(data.astype(np.float32), np.eye(4))
+    image.header.set_xyzt_units("mm", "sec")
+    image.header.set_zooms((1, 1, 1, t_r))
+    nib.save(image, func / "sub-01_task-see_bold.nii.gz")
+
+
+def config(root, **more) -> dict:
+    return {"bids_root": str(root), "tasks": TASKS, "stimuli": {"folder": "stimuli"}} | more
+
+
+def test_the_run_table_of_a_sound_tree(tree):
+    row = index_recordings(config(tree)).iloc[0]
+    assert row["recording"] == "sub-01/func/sub-01_task-see" and row["subject"] == "01" and row["n_samples"] == "20"
+    assert row["duration_s"] == "40" and row["use"] == "labels"
+
+
+def test_labels_stay_text(tree):
+    assert read_events(tree / "sub-01/func/sub-01_task-see_events.tsv")["trial_type"].tolist() == ["01", "02"]
+
+
+def break_root(tree):
+    return config(tree / "nowhere")
+
+
+def break_bids(tree):
+    (tree / "dataset_description.json").unlink()
+    return config(tree)
+
+
+def break_subject(tree):
+    return config(tree, participants=["02"])
+
+
+def break_label(tree):
+    return config(tree, participants=[1])
+
+
+def break_task(tree):
+    return config(tree, tasks={"sea": {"use": "labels"}})
+
+
+def break_events(tree):
+    (tree / "sub-01/func/sub-01_task-see_events.tsv").unlink()
+    return config(tree)
+
+
+def break_late_event(tree):
+    (tree / "sub-01/func/sub-01_task-see_events.tsv").write_text(EVENTS + "41\t1\t01\n")
+    return config(tree)
+
+
+def break_onset(tree):
+    (tree / "sub-01/func/sub-01_task-see_events.tsv").write_text(EVENTS + "soon\t1\t01\n")
+    return config(tree)
+
+
+def break_missing_tr(tree):
+    (tree / "sub-01/func/sub-01_task-see_bold.json").unlink()
+    write_bold(tree / "sub-01/func", np.ones((2, 2, 2, 20)), t_r=0)
+    return config(tree)
+
+
+def break_absurd_tr(tree):
+    (tree / "sub-01/func/sub-01_task-see_bold.json").write_text(json.dumps({"RepetitionTime": 2000}))
+    return config(tree)
+
+
+def break_two_trs(tree):
+    (tree / "sub-01/func/sub-01_task-see_bold.json").write_text(json.dumps({"RepetitionTime": 2.5}))
+    return config(tree)
+
+
+def break_pointer(tree):
+    path = tree / "sub-01/func/sub-01_task-see_bold.nii.gz"
+    path.write_text("/annex/objects/MD5E-s1--0.nii.gz\n")
+    return config(tree)
+
+
+def break_link(tree):
+    path = tree / "sub-01/func/sub-01_task-see_bold.nii.gz"
+    path.unlink()
+    path.symlink_to("../../.git/annex/objects/x")
+    return config(tree)
+
+
+def break_exclude(tree):
+    return config(tree, exclude=[{"recording": "sub-01_task-sea", "reason": "moved"}])
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "message"),
+    [
+        (break_root, ConfigError, "does not exist"),
+        (break_bids, DataError, "no dataset_description.json"),
+        (break_subject, ConfigError, "02 is not in .* did you mean 01"),
+        (break_label, ConfigError, "expected text, got the number 1.*'01'"),
+        (break_task, ConfigError, "did you mean see"),
+        (break_events, DataError, "expected the events"),
+        (break_late_event, DataError, "41 s starts after the end"),
+        (break_onset, DataError, "expected numbers in onset, got 'soon'"),
+        (break_missing_tr, DataError, "no repetition time"),
+        (break_absurd_tr, DataError, "got 2000 from RepetitionTime"),
+        (break_two_trs, DataError, "2.5 s in the JSON and 2 s in the header"),
+        (break_pointer, DataError, "pointer to annexed content"),
+        (break_link, DataError, "link to a file that is not here"),
+        (break_exclude, ConfigError, "did you mean sub-01/func/sub-01_task-see"),
+    ],
+)
+def test_every_fault_is_one_clear_line(tree, fault, kind, message):
+    with pytest.raises(kind, match=message) as caught:
+        index_recordings(fault(tree))
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, BrainlmError)
+
+
+def test_an_excluded_recording_is_not_opened_and_keeps_its_reason(tree):
+    broken = break_pointer(tree)
+    table = index_recordings(broken | {"exclude": [{"recording": "sub-01_task-see", "reason": "pointer"}]})
+    assert table.iloc[0][["excluded", "reason"]].tolist() == ["yes", "pointer"]
+
+
+def test_an_all_zero_recording_stops_its_job_with_exit_1(tree, tmp_path, capsys):
+    write_bold(tree / "sub-01/func", np.zeros((4, 4, 3, 20)))
+    save_index(tmp_path / "index.tsv", index_recordings(config(tree)))
+    code = main(
+        ["preprocess_fmri", "--index", str(tmp_path / "index.tsv"), "--bids-root", str(tree)]
+        + ["--recording", "sub-01/func/sub-01_task-see", "--settings", json.dumps(FMRI), "--out", str(tmp_path / "out")]
+    )
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert code == 1 and "nothing but zeros" in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_real_annex_pointers_are_refused(real_data):
+    root = real_data / "alice-eeg-annotations" / "data"
+    tasks = {"alicelistening": {"use": "labels"}}
+    with pytest.raises(DataError, match="pointer|link to a file"):
+        index_recordings({"bids_root": str(root), "tasks": tasks, "stimuli": {"folder": "stimuli"}})
