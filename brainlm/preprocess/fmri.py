@@ -115,9 +115,13 @@ def measure_confounds(
 
 
 def clean_series(
-    series: Float[np.ndarray, "time voxels"], confounds: pd.DataFrame, names: list[str], standardize: bool
+    series: Float[np.ndarray, "time voxels"],
+    confounds: pd.DataFrame,
+    names: list[str],
+    standardize: bool,
+    detrend: bool = True,
 ) -> Float[np.ndarray, "time voxels"]:
-    """Regress out a line, the cosines and the confound sets ``names`` at once; z-score each voxel if asked.
+    """Regress out a line (``detrend``), the cosines and the confound sets ``names`` at once; then z-score if asked.
 
     Raises
     ------
@@ -132,7 +136,7 @@ def clean_series(
     regressors = confounds[columns].fillna(0).to_numpy() if columns else None
     return clean(
         series,
-        detrend=True,
+        detrend=detrend,
         standardize="zscore_sample" if standardize else False,
         confounds=regressors,
         standardize_confounds=True,

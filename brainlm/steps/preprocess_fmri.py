@@ -35,7 +35,9 @@ def preprocess_fmri(*, index: Path, bids_root: Path, recording: str, settings: d
     series = aligned[space.mask].T
     try:
         confounds = fmri.measure_confounds(series, motion, t_r, settings["high_pass_s"])
-        cleaned = fmri.clean_series(series, confounds, settings["confounds"], settings["standardize"])
+        cleaned = fmri.clean_series(
+            series, confounds, settings["confounds"], settings["standardize"], settings["detrend"]
+        )
     except ValueError as error:
         raise DataError(f"{recording}: {error}") from error
     stem = out / recording

@@ -19,6 +19,7 @@ FMRI = {
     "high_pass_s": None,
     "confounds": [],
     "standardize": True,
+    "detrend": True,
 }
 
 

@@ -1,0 +1,129 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from brainlm.decoding.audit import find_leaks
+from brainlm.decoding.baselines import label_baselines
+from brainlm.decoding.controls import NgramWriter, filler_text, fit_ridge, phase_randomized, rate_scores
+from brainlm.decoding.encoder import BrainEncoder
+from brainlm.decoding.labels import (
+    LabelledVolumes,
+    LabelModel,
+    block_of_volumes,
+    block_permutation_p,
+    find_blocks,
+    pool_blocks,
+    posterior_coordinates,
+    train_labels,
+)
+from brainlm.decoding.split import Split, cut_blocks, split_names, split_stories
+
+
+def volumes(seed: int, signal: float, shape=(5, 5, 4)) -> LabelledVolumes:
+    """Three labels in blocks of six volumes, each label in voxels of its own."""
+    random = np.random.default_rng(seed)
+    label = np.repeat(np.tile([0, 1, 2], 5), 6)
+    series = random.normal(size=(len(label), int(np.prod(shape)))).astype(np.float32)
+    for k in range(3):
+        series[label == k, 8 * k : 8 * k + 8] += signal
+    return LabelledVolumes(series, label, np.repeat(np.arange(15), 6), np.zeros(len(label), dtype=int))
+
+
+def test_planted_labels_are_learned_and_noise_is_not():
+    def accuracy(signal: float) -> float:
+        torch.manual_seed(0)
+        encoder = BrainEncoder(torch.ones(5, 5, 4, dtype=torch.bool), 3, 1, dropout=0.2)
+        model = LabelModel(encoder, torch.eye(3) - 1 / 3)
+        list(train_labels(model, volumes(0, signal), updates=200, beta=0.01))
+        test = volumes(1, signal)
+        with torch.no_grad():
+            scores = model.eval()(torch.from_numpy(test.series)).numpy()
+        pooled = pool_blocks(scores, test.block)
+        return float((pooled.argmax(axis=1) == np.tile([0, 1, 2], 5)).mean())
+
+    assert accuracy(1.0) >= 0.9
+    assert accuracy(0.0) <= 0.7
+
+
+def test_baselines_find_planted_labels():
+    for scores in label_baselines(volumes(0, 1.0), volumes(1, 1.0)).values():
+        assert (scores.argmax(axis=1) == np.tile([0, 1, 2], 5)).mean() > 0.9
+
+
+def test_blocks_are_runs_of_one_label():
+    events = pd.DataFrame(
+        {"onset": [0.0, 1, 2, 10, 11, 30], "duration": 1.0, "trial_type": ["a", "a", "b", "b", "b", "b"]}
+    )
+    blocks = find_blocks(events)
+    assert blocks["trial_type"].tolist() == ["a", "b", "b", "b"]
+    assert blocks["end"].tolist() == [2, 3, 12, 31]
+    assert block_of_volumes(np.array([-1.0, 0, 1.9, 2.5, 5, 30.5]), blocks).tolist() == [-1, 0, 0, 1, -1, 3]
+    assert cut_blocks(blocks, 2) == [(0.0, 6.5), (6.5, float("inf"))]
+
+
+def test_the_permutation_test_is_exact_for_few_blocks():
+    true = ["a", "b", "c", "d"]
+    p, n = block_permutation_p(true, true, ["r"] * 4, 1000, 0)
+    assert n == 24 and p == pytest.approx(1 / 24)
+    p, _ = block_permutation_p(["a", "a"], ["a", "b"], ["r", "r"], 1000, 0)
+    assert p == 1
+
+
+def test_posterior_of_certain_scores_is_the_label_itself():
+    coordinates = np.array([[1.0, 0], [0, 1], [-1, -1]])
+    np.testing.assert_allclose(posterior_coordinates(np.array([[99.0, 0, 0]]), coordinates), [[1, 0]], atol=1e-9)
+    np.testing.assert_allclose(posterior_coordinates(np.zeros((1, 3)), coordinates), [[0, 0]], atol=1e-9)
+
+
+def test_planted_leaks_are_named():
+    roles = {"training": ["run-1"], "validation": [], "test": ["run-2"]}
+    text = ["the", "old", "man", "saw", "the", "sea"]
+    assert find_leaks(roles, {"gates": ["run-1"]}, [text], [["a", "very", "other", "text", "of", "words"]]) == []
+    assert "gates was fitted on the test recording run-2" in find_leaks(roles, {"gates": ["run-2"]}, [text], [])
+    assert "100%" in find_leaks(roles, {}, [text], [["x", *text]])[0]
+    assert "two roles" in find_leaks(roles | {"test": ["run-1"]}, {}, [text], [])[0].replace("2", "two")
+
+
+def test_splits_keep_roles_apart():
+    runs = pd.DataFrame(
+        {
+            "recording": [f"{s}-{k}" for s in "ab" for k in range(4)],
+            "subject": [s for s in "ab" for _ in range(4)],
+            "story": [f"s{k}" for _ in "ab" for k in range(4)],
+        }
+    )
+    within = split_stories(runs, "a", "within", ["s3"], 0.2)
+    assert within == Split(("a-0", "a-1"), ("a-2",), ("a-3",))
+    zero_shot = split_stories(runs, "a", "zero_shot", ["s3"], 0.2)
+    assert zero_shot == Split(("b-0", "b-1"), ("b-2",), ("a-3",))
+    assert split_names(["x", "y", "z"], 1) == Split(("x", "z"), (), ("y",))
+    with pytest.raises(ValueError, match="both"):
+        Split(("a",), (), ("a",))
+    with pytest.raises(ValueError, match="Fold 3 of 3"):
+        split_names(["x", "y", "z"], 3)
+
+
+def test_noise_keeps_spectrum_and_covariance():
+    random = np.random.default_rng(0)
+    series = np.cumsum(random.normal(size=(200, 5)), axis=0) @ random.normal(size=(5, 5))
+    noise = phase_randomized(series, seed=1)
+    np.testing.assert_allclose(np.abs(np.fft.rfft(noise, axis=0)), np.abs(np.fft.rfft(series, axis=0)), rtol=1e-6)
+    np.testing.assert_allclose(np.cov(noise.T), np.cov(series.T), rtol=1e-6)
+    assert abs(np.corrcoef(noise[:, 0], series[:, 0])[0, 1]) < 0.9
+
+
+def test_writers_without_a_brain_write_as_long_as_asked():
+    assert rate_scores(np.array([3.0]), np.array([1, 3, 4])).tolist() == [[-2, 0, -1]]
+    assert filler_text(["the", "the", "cat"], 11) == ["the", "cat", "the"]
+    text = "the cat sat on the mat " * 20
+    written = NgramWriter(text).write(30, seed=0)
+    assert len(written) == 30 and set(written.split()[:-1]) <= set(text.split())
+
+
+def test_ridge_without_penalty_is_least_squares():
+    random = np.random.default_rng(0)
+    x, w = random.normal(size=(50, 3)), random.normal(size=(3, 2))
+    weights, intercept = fit_ridge(x, x @ w + 5, penalty=1e-9)
+    np.testing.assert_allclose(weights, w, atol=1e-6)
+    np.testing.assert_allclose(intercept, 5, atol=1e-6)

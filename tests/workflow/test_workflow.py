@@ -1,0 +1,116 @@
+"""The workflow itself: plans, faults of the config, and the tiny study from end to end."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from brainlm.workflow import SCHEMA
+
+ROOT = Path(__file__).parents[2]
+TABLES = ("selector", "decoding", "learning", "rsa", "quality")
+
+
+def snakemake(*options: str, timeout: int = 900) -> subprocess.CompletedProcess:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "2", *options],
+        cwd=ROOT,
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def places(folder: Path) -> list[str]:
+    return [f"bids_root={folder}/bids", f"results_dir={folder}/results"]
+
+
+def test_the_demo_is_planned_without_its_data_and_stays_under_150_jobs(tmp_path):
+    run = snakemake("-n", "--config", *places(tmp_path))
+    assert run.returncode == 0, run.stderr
+    total = int(re.search(r"^total\s+(\d+)", run.stdout + run.stderr, re.MULTILINE)[1])
+    assert 100 < total < 150
+    assert not (tmp_path / "bids").exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("selektor={}", "unknown key 'selektor'; did you mean 'selector'?"),
+        ('selector={"betta":1}', "selector: unknown key 'betta'; did you mean 'beta'?"),
+        ('tasks={"story":{"use":"stories"}}', "tasks.story.use: 'stories' is not one of"),
+        ("device=gpu", "device: 'gpu' is not one of"),
+    ],
+)
+def test_a_fault_of_the_config_is_one_line_and_exit_1(tmp_path, fault, message):
+    more = [] if fault.startswith("tasks") else ['tasks={"story":{"use":"story"}}']
+    run = snakemake("-n", "--config", *places(tmp_path), *more, fault)
+    told = [line for line in run.stderr.splitlines() if "brainlm:" in line]
+    assert run.returncode == 1 and len(told) == 1 and message in told[0]
+    assert "Traceback" not in run.stderr
+
+
+def test_a_label_read_as_a_number_is_one_line_and_exit_1(tmp_path):
+    config = {"bids_root": "x", "results_dir": "y", "tasks": {"story": {"use": "story"}}, "participants": [1]}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(config))
+    run = snakemake("-n", "--configfile", str(tmp_path / "own.yaml"))
+    assert run.returncode == 1 and "expected text, got the number 1" in run.stderr and "'01'" in run.stderr
+
+
+def test_a_data_set_that_is_not_there_is_one_line_and_exit_1(tmp_path):
+    run = snakemake("-n", "--config", *places(tmp_path), 'tasks={"story":{"use":"story"}}')
+    assert run.returncode == 1 and "which does not exist" in run.stderr and "Traceback" not in run.stderr
+
+
+def test_environment_yml_holds_the_same_pins():
+    pins = [line.strip() for line in (ROOT / "constraints.txt").read_text().splitlines()]
+    pins = [line for line in pins if line and not line.startswith("#")]
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    assert environment["dependencies"][-1]["pip"] == pins
+
+
+def test_every_key_is_described_and_listed():
+    listed = (ROOT / "config" / "README.md").read_text()
+
+    def walk(schema: dict, above: str) -> None:
+        for name, part in schema.get("properties", {}).items():
+            assert part.get("description"), f"{above}{name} has no description"
+            assert f"`{above}{name}`" in listed, f"{above}{name} is missing in config/README.md"
+            walk(part, f"{above}{name}.")
+
+    walk(yaml.safe_load(SCHEMA.read_text()), "")
+
+
+@pytest.mark.slow
+def test_the_tiny_study_runs_reruns_nothing_and_repeats_itself(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    config = ["--configfile", "config/tiny.yaml"]
+    run = snakemake(*config, "--config", *places(first))
+    assert run.returncode == 0, run.stderr[-3000:]
+    for page in ("sub-01", "sub-02", "group"):
+        html = (first / "results" / "reports" / f"{page}.html").read_text()
+        assert len(html) < 5e6 and not re.search(r'(src|href)="https?:', html)
+        assert all('alt="' in image and 'alt=""' not in image for image in re.findall(r"<img[^>]*>", html))
+    again = snakemake("-n", *config, "--config", *places(first))
+    assert "Nothing to be done" in again.stdout + again.stderr
+    changed = snakemake("-n", *config, "--config", *places(first), 'decoder={"updates":40,"beam_width":2}')
+    rerun = set(re.findall(r"^(\w+)\s+\d+$", changed.stdout + changed.stderr, re.MULTILINE)) - {"total", "all"}
+    assert "train_decoder" in rerun
+    assert not rerun & {"simulate", "preprocess_fmri", "preprocess_eeg", "patterns", "train_network", "rsa_subject"}
+    assert snakemake(*config, "--config", *places(second)).returncode == 0
+    for name in TABLES:
+        one, two = (pd.read_csv(f / "results" / "tables" / f"{name}.tsv", sep="\t", dtype=str) for f in (first, second))
+        pd.testing.assert_frame_equal(one, two)
+    decoding = pd.read_csv(first / "results" / "tables" / "decoding.tsv", sep="\t")
+    assert {"lm_only", "shifted", "other_story", "rate_only"} <= set(decoding["decoder"])
+    headline = decoding[(decoding["metric"] == "gain") & (decoding["subject"] == 1)]
+    assert len(headline) == 1
+    assert json.loads((first / "results/decoding/sub-01_protocol-within_fold-0_seed-0/split.json").read_text())["test"]
