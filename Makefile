@@ -7,7 +7,7 @@ export UV_COMPILE_BYTECODE ?= 1
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: install demo lint test-fast test validate validate-null validate-planted
+.PHONY: install demo lint test-fast test validate validate-null
 install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
@@ -33,10 +33,7 @@ test: lint
 	python -m pytest
 
 # Long claims; each writes benchmarks/results/NAME.json
-validate: validate-null validate-planted
+validate: validate-null
 
 validate-null: install
 	python benchmarks/null_decoding.py
-
-validate-planted: install
-	python benchmarks/demo_scores.py
