@@ -1,0 +1,58 @@
+"""Real recordings through the same workflow, with the configs of config/examples."""
+
+from pathlib import Path
+
+import mne
+import pandas as pd
+import pytest
+from test_workflow import snakemake
+
+pytestmark = pytest.mark.slow
+
+
+def run_example(name: str, root: Path, folder: Path, *targets: str) -> Path:
+    results = folder / "results"
+    run = snakemake(
+        *targets,
+        "--configfile",
+        f"config/examples/{name}.yaml",
+        "--config",
+        f"bids_root={root}",
+        f"results_dir={results}",
+        timeout=1500,
+    )
+    assert run.returncode == 0, (run.stdout + run.stderr)[-4000:]
+    return results
+
+
+def accuracies(results: Path) -> pd.DataFrame:
+    table = pd.read_csv(results / "tables" / "decoding.tsv", sep="\t")
+    table = table[table["metric"] == "accuracy"].set_index("decoder")
+    print(table[["value", "ci_low", "ci_high", "p", "n"]].to_string())
+    return table
+
+
+def test_haxby_labels_are_written_from_one_slice(real_data, tmp_path):
+    table = accuracies(run_example("haxby", real_data / "haxby-bids", tmp_path))
+    assert table.loc["brainlm", "value"] >= 0.60
+    assert table.loc["brainlm", "n"] == 64 and table.loc["brainlm", "p"] < 0.01
+    assert {"nearest_centroid", "logistic", "anova_logistic"} <= set(table.index)
+
+
+def test_studyforrest_blocks_are_written_across_the_fair_split(real_data, tmp_path):
+    table = accuracies(run_example("studyforrest", real_data / "studyforrest-bids", tmp_path))
+    assert table.loc["brainlm", "n"] == 10 and table.loc["brainlm", "value"] >= 0.7
+    assert table.loc["brainlm", "p"] < 0.01
+
+
+def test_eeglab_recording_keeps_its_square_response(real_data, tmp_path):
+    results = run_example("eeglab", real_data / "eeglab-bids", tmp_path, "preprocess")
+    raw = mne.io.read_raw_fif(next(results.rglob("*_desc-preproc_eeg.fif")), preload=True, verbose="error")
+    events = pd.read_csv(next((real_data / "eeglab-bids").rglob("*_events.tsv")), sep="\t")
+    onsets = events.loc[events["trial_type"] == "square", "onset"]
+    samples = (onsets * raw.info["sfreq"]).round().astype(int).to_numpy() + raw.first_samp
+    triggers = [[sample, 0, 1] for sample in samples]
+    epochs = mne.Epochs(raw, triggers, tmin=-0.2, tmax=0.8, baseline=(-0.2, 0), preload=True, verbose="error")
+    evoked = epochs.average(picks="Pz")
+    peak = evoked.copy().crop(0.2, 0.7).get_peak(mode="pos")[1]
+    assert abs(peak - 0.43) <= 0.03
