@@ -5,7 +5,7 @@ from pathlib import Path
 import mne
 import pandas as pd
 import pytest
-from test_workflow import snakemake
+from running import snakemake
 
 pytestmark = pytest.mark.slow
 

@@ -1,36 +1,18 @@
 """The workflow itself: plans, faults of the config, and the tiny study from end to end."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
+from running import places, snakemake
 
 from brainlm.workflow import SCHEMA
 
 ROOT = Path(__file__).parents[2]
 TABLES = ("selector", "decoding", "learning", "rsa", "quality")
-
-
-def snakemake(*options: str, timeout: int = 900) -> subprocess.CompletedProcess:
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2", *options],
-        cwd=ROOT,
-        env=os.environ | {"PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
-
-
-def places(folder: Path) -> list[str]:
-    return [f"bids_root={folder}/bids", f"results_dir={folder}/results"]
 
 
 def test_the_demo_is_planned_without_its_data_and_stays_under_150_jobs(tmp_path):
