@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -10,9 +11,10 @@ import jsonschema
 import pandas as pd
 import yaml
 
-from brainlm.errors import ConfigError
-from brainlm.io.bids import index_recordings
+from brainlm.errors import ConfigError, choose
+from brainlm.io.bids import choose_subjects, index_recordings
 from brainlm.io.store import save_index
+from brainlm.learning import LEARNING_RULES
 from brainlm.provenance import code_version
 from brainlm.simulate.plan import planned_recordings
 
@@ -24,9 +26,12 @@ def as_json(settings: dict) -> str:
     return json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def stamp(config: dict, step: str) -> str:
-    """What results of ``step`` depend on: its code, or the release where ``follow_code`` is false."""
-    return code_version(f"brainlm.steps.{step}") if config["follow_code"] else version("brainlm")
+def stamp(config: dict, step: str, *modules: str) -> str:
+    """What results of ``step`` depend on: its code, or the release where ``follow_code`` is false.
+
+    ``modules`` are those that the step imports by a computed name.
+    """
+    return code_version(f"brainlm.steps.{step}", *modules) if config["follow_code"] else version("brainlm")
 
 
 def fill_config(config: dict, schema_path: Path) -> dict:
@@ -42,10 +47,8 @@ def fill_config(config: dict, schema_path: Path) -> dict:
     faults = sorted(jsonschema.Draft202012Validator(schema).iter_errors(filled), key=lambda fault: list(fault.path))
     if faults:
         raise ConfigError(_explain(faults[0]))
-    for label in filled["evaluation"]["protocols"]:
-        subjects = filled["evaluation"]["protocols"][label]
-        if not (subjects == "all" or isinstance(subjects, list)):
-            raise ConfigError(f"evaluation.protocols.{label}: expected all, or a list of subjects; got {subjects!r}.")
+    for rule in filled["learning"]["learning_rules"]:
+        choose("learning rule", rule, LEARNING_RULES)
     return filled
 
 
@@ -61,18 +64,18 @@ class Plan:
     def of(cls, config: dict) -> "Plan":
         """Read the data set and write the run table; plan a simulated one that is not there yet."""
         if config["simulate"] and not (Path(config["bids_root"]) / "dataset_description.json").exists():
-            rows = planned_recordings(config["simulate"]["size"])
-            table = pd.DataFrame(rows)
-            table = table[table["task"].isin(list(config["tasks"]))]
-            table["use"] = [config["tasks"][task]["use"] for task in table["task"]]
+            table = _plan_table(config)
+            check_decoding(config, table)
             return cls(config, table, must_simulate=True)
         table = index_recordings(config)
+        kept = table[table["excluded"] == ""]
+        check_decoding(config, kept)
         save_index(Path(config["results_dir"]) / "index.tsv", table)
-        return cls(config, table[table["excluded"] == ""], must_simulate=False)
+        return cls(config, kept, must_simulate=False)
 
     def recordings(self) -> list[str]:
-        """All recordings that are not excluded."""
-        return list(self.table["recording"])
+        """All recordings that are not excluded, as regular expressions that match nothing else."""
+        return [re.escape(name) for name in self.table["recording"]]
 
     def subjects(self) -> list[str]:
         """Subjects with at least one recording."""
@@ -160,6 +163,49 @@ class Plan:
 
     def _decoded_use(self) -> str:
         return "story" if "story" in set(self.table["use"]) else "labels"
+
+
+def check_decoding(config: dict, table: pd.DataFrame) -> None:
+    """Stop before any job where ``table`` does not hold what ``splits`` and ``evaluation`` name.
+
+    Raises
+    ------
+    ConfigError
+        If stories and labels are mixed, or a subject or a test story is not in the data set.
+    """
+    protocols = config["evaluation"]["protocols"]
+    decoded = table[(table["modality"] == "fmri") & table["use"].isin(["story", "labels"])]
+    if decoded.empty or not protocols:
+        return
+    if decoded["use"].nunique() > 1:
+        raise ConfigError("tasks: expected fMRI tasks of use story or of use labels, got both. Write two configs.")
+    for name, wanted in protocols.items():
+        for subject in [] if wanted == "all" else wanted:
+            choose(f"subject of evaluation.protocols.{name}", subject, sorted(set(decoded["subject"])))
+    if decoded["use"].iloc[0] == "labels":
+        return
+    stories = sorted(set(decoded["story"]))
+    if not config["splits"]["test_stories"]:
+        raise ConfigError(
+            f"splits.test_stories: expected the stories to test on, got none. Told: {', '.join(stories)}."
+        )
+    for story in config["splits"]["test_stories"]:
+        choose("story of splits.test_stories", story, stories)
+
+
+def _plan_table(config: dict) -> pd.DataFrame:
+    table = pd.DataFrame(planned_recordings(config["simulate"]["size"]))
+    tasks = config["tasks"]
+    for task in tasks:
+        choose("task", task, sorted(set(table["task"])))
+    left_out = {entry["recording"].rpartition("/")[2] for entry in config["exclude"]}
+    kept = table["subject"].isin(choose_subjects(config, set(table["subject"])))
+    kept &= ~table["recording"].str.rpartition("/")[2].isin(left_out)
+    wanted = {task: options.get("modality") for task, options in tasks.items()}
+    kept &= table["task"].isin(list(tasks)) & (
+        table["task"].map(wanted).isna() | (table["task"].map(wanted) == table["modality"])
+    )
+    return table[kept].assign(use=[tasks[task]["use"] for task in table.loc[kept, "task"]])
 
 
 def _with_defaults(config: dict, schema: dict) -> dict:

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from running import places, snakemake
 
-from brainlm.workflow import SCHEMA
+from brainlm.errors import ConfigError
+from brainlm.workflow import SCHEMA, Plan, check_decoding, fill_config, stamp
 
 ROOT = Path(__file__).parents[2]
 TABLES = ("selector", "decoding", "learning", "rsa", "quality")
@@ -30,6 +31,8 @@ def test_the_demo_is_planned_without_its_data_and_stays_under_150_jobs(tmp_path)
         ('selector={"betta":1}', "selector: unknown key 'betta'; did you mean 'beta'?"),
         ('tasks={"story":{"use":"stories"}}', "tasks.story.use: 'stories' is not one of"),
         ("device=gpu", "device: 'gpu' is not one of"),
+        ('learning={"learning_rules":{"backprob":{}}}', "Unknown learning rule 'backprob'; did you mean 'backprop'?"),
+        ('evaluation={"protocols":{"within":"some"}}', "evaluation.protocols.within: 'all' was expected"),
     ],
 )
 def test_a_fault_of_the_config_is_one_line_and_exit_1(tmp_path, fault, message):
@@ -40,8 +43,9 @@ def test_a_fault_of_the_config_is_one_line_and_exit_1(tmp_path, fault, message):
     assert "Traceback" not in run.stderr
 
 
-def test_a_label_read_as_a_number_is_one_line_and_exit_1(tmp_path):
-    config = {"bids_root": "x", "results_dir": "y", "tasks": {"story": {"use": "story"}}, "participants": [1]}
+@pytest.mark.parametrize("section", [{"participants": [1]}, {"evaluation": {"protocols": {"zero_shot": [1]}}}])
+def test_a_label_read_as_a_number_is_one_line_and_exit_1(tmp_path, section):
+    config = {"bids_root": "x", "results_dir": "y", "tasks": {"story": {"use": "story"}}} | section
     (tmp_path / "own.yaml").write_text(yaml.safe_dump(config))
     run = snakemake("-n", "--configfile", str(tmp_path / "own.yaml"))
     assert run.returncode == 1 and "expected text, got the number 1" in run.stderr and "'01'" in run.stderr
@@ -50,6 +54,41 @@ def test_a_label_read_as_a_number_is_one_line_and_exit_1(tmp_path):
 def test_a_data_set_that_is_not_there_is_one_line_and_exit_1(tmp_path):
     run = snakemake("-n", "--config", *places(tmp_path), 'tasks={"story":{"use":"story"}}')
     assert run.returncode == 1 and "which does not exist" in run.stderr and "Traceback" not in run.stderr
+
+
+TABLE = pd.DataFrame({"modality": "fmri", "subject": ["01", "02"], "use": "story", "story": ["one", "two"]})
+
+
+@pytest.mark.parametrize(
+    ("protocols", "stories", "uses", "message"),
+    [
+        ({"within": ["03"]}, ["one"], "story", "Unknown subject of evaluation.protocols.within '03'"),
+        ({"within": "all"}, ["on"], "story", "Unknown story of splits.test_stories 'on'; did you mean 'one'?"),
+        ({"within": "all"}, [], "story", "expected the stories to test on, got none. Told: one, two."),
+        ({"within": "all"}, ["one"], ["story", "labels"], "got both"),
+    ],
+)
+def test_what_decoding_names_must_be_in_the_data(protocols, stories, uses, message):
+    config = {"evaluation": {"protocols": protocols}, "splits": {"test_stories": stories}}
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        check_decoding(config, TABLE.assign(use=uses))
+    check_decoding(config | {"evaluation": {"protocols": {}}}, TABLE)
+
+
+def test_a_plan_without_data_takes_participants_tasks_and_exclusions(tmp_path):
+    content = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text())
+    content |= {"bids_root": str(tmp_path / "none"), "participants": ["02"], "tasks": {"story": {"use": "story"}}}
+    content["exclude"] = [{"recording": "sub-02_task-story_run-01", "reason": "moved"}]
+    table = Plan.of(fill_config(content, SCHEMA)).table
+    assert set(table["subject"]) == {"02"} and set(table["task"]) == {"story"}
+    assert "sub-02/func/sub-02_task-story_run-01" not in set(table["recording"]) and len(table) >= 2
+
+
+def test_a_learning_rule_s_own_code_is_part_of_its_stamp():
+    config = {"follow_code": True}
+    rules = [stamp(config, "train_network", f"brainlm.learning.{rule}") for rule in ("oja", "backprop")]
+    assert len({*rules, stamp(config, "train_network")}) == 3
+    assert stamp({"follow_code": False}, "train_network") == stamp({"follow_code": False}, "rsa")
 
 
 def test_environment_yml_holds_the_same_pins():

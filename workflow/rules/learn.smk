@@ -26,7 +26,9 @@ rule train_network:
         settings=as_json(config["learning"]),
         folder=NETWORK,
         device=config["device"],
-        code=stamp(config, "train_network"),
+        code=lambda wildcards: stamp(
+            config, "train_network", f"brainlm.learning.{wildcards.learning_rule}"
+        ),
     shell:
         RUN
         + " train_network --network {wildcards.network} --learning-rule {wildcards.learning_rule} "
