@@ -10,6 +10,7 @@ import pandas as pd
 from brainlm.errors import ConfigError, DataError
 from brainlm.io.headers import Header, read_header
 from brainlm.io.store import load_json
+from brainlm.io.transcripts import find_transcript
 
 logger = logging.getLogger(__name__)
 
@@ -35,21 +36,23 @@ def index_recordings(config: dict) -> pd.DataFrame:
     root = Path(config["bids_root"])
     check_root(root)
     found = [row for modality in FILES for row in _find(root, modality)]
+    if not found:
+        raise DataError(f"{root}: expected recordings (sub-*/func/*_bold.nii*, sub-*/eeg/*_eeg.*), found none.")
     table = pd.DataFrame(found, columns=COLUMNS).fillna("")
     table = table[table["subject"].isin(choose_subjects(config, set(table["subject"])))]
     table = _choose_tasks(table, config["tasks"])
     for row, reason in _exclusions(table, config.get("exclude") or []):
         table.loc[table["recording"] == row, ["excluded", "reason"]] = ["yes", reason]
+    _check_stories(table, config.get("stories") or {})
     rows = [row if row["excluded"] else _examine(root, row, config) for row in table.to_dict("records")]
-    if not rows:
-        raise DataError(f"{root}: no recording of the tasks {', '.join(config['tasks'])} was found. Check tasks:.")
     return pd.DataFrame(rows, columns=COLUMNS).sort_values("recording", ignore_index=True)
 
 
 def check_root(root: Path) -> None:
     """Stop unless ``root`` is a BIDS folder."""
     if not root.is_dir():
-        raise ConfigError(f"bids_root: expected a folder, got {root}, which does not exist. Set it in the config.")
+        what = "is a file" if root.exists() else "does not exist"
+        raise ConfigError(f"bids_root: expected a folder, got {root}, which {what}. Set it in the config.")
     if not (root / "dataset_description.json").is_file():
         raise DataError(
             f"{root}: expected a BIDS data set, but it has no dataset_description.json. "
@@ -64,7 +67,7 @@ def choose_subjects(config: dict, present: set[str]) -> list[str]:
         if not isinstance(label, str):
             raise ConfigError(
                 f"participants: expected text, got the number {label!r}: a label such as 01 loses its zero. "
-                f"Write '{label:02d}' in quotes."
+                f"Write '{label:02}' in quotes."
             )
         if label.removeprefix("sub-") not in present:
             close = difflib.get_close_matches(label, sorted(present), n=1, cutoff=0)
@@ -76,14 +79,19 @@ def choose_subjects(config: dict, present: set[str]) -> list[str]:
 def read_events(path: Path) -> pd.DataFrame:
     """Events with onset and duration as numbers (s) and trial_type as text, in order of onset.
 
+    A duration of n/a is 0, as BIDS has it for what lasts no time.
+
     Raises
     ------
     DataError
-        If the file or one of the columns is missing, or a time is no number.
+        If the file or one of the columns is missing, it holds no event, or a time is no number or a duration below 0.
     """
     if not path.is_file():
         raise DataError(f"{path}: expected the events of a recording, found none. Add the file, or exclude the run.")
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (ValueError, pd.errors.ParserError) as error:  # an empty file and bytes that are no text are ValueErrors
+        raise DataError(f"{path}: expected a tab-separated table in UTF-8, got {error}. Mend the file.") from error
     missing = {"onset", "duration", "trial_type"} - set(table.columns)
     if missing:
         raise DataError(f"{path}: expected columns onset, duration, trial_type; {', '.join(sorted(missing))} missing.")
@@ -93,7 +101,18 @@ def read_events(path: Path) -> pd.DataFrame:
             bad = table.loc[numbers.isna(), column].iloc[0]
             raise DataError(f"{path}: expected numbers in {column}, got {bad!r}. Mend the cell.")
         table[column] = numbers
+    if table.empty:
+        raise DataError(f"{path}: expected at least one event, got a header alone. Add the events, or exclude the run.")
+    if (table["duration"] < 0).any():
+        bad = table.loc[table["duration"] < 0].iloc[0]
+        raise DataError(f"{path}: the event at {bad['onset']:g} s lasts {bad['duration']:g} s. Mend the duration.")
     return table.sort_values("onset", ignore_index=True)
+
+
+def story_onset(events: pd.DataFrame) -> float:
+    """When (s) the story starts: the first event called story, else the first of all."""
+    named = events[events["trial_type"] == "story"]
+    return float((events if named.empty else named)["onset"].iloc[0])
 
 
 def events_path(root: Path, recording: str) -> Path:
@@ -134,7 +153,9 @@ def _choose_tasks(table: pd.DataFrame, tasks: dict[str, dict]) -> pd.DataFrame:
             raise ConfigError(f"tasks: {task}: use must be one of {', '.join(USES)}; got {options['use']!r}.")
         if task not in present:
             close = difflib.get_close_matches(task, present, n=1, cutoff=0)
-            raise ConfigError(f"tasks: {task} is in no file name; did you mean {close[0] if close else 'none'}?")
+            raise ConfigError(
+                f"tasks: {task} is in no file name of these participants; did you mean {close[0] if close else 'none'}?"
+            )
     left_out = [task for task in present if task not in tasks]
     if left_out:
         logger.info("tasks not in the config, left out: %s", ", ".join(left_out))
@@ -145,6 +166,9 @@ def _choose_tasks(table: pd.DataFrame, tasks: dict[str, dict]) -> pd.DataFrame:
                 kept &= (table["task"] != task) | (table[entity] == str(options[entity]))
         if options.get("modality") is not None:
             kept &= (table["task"] != task) | (table["modality"] == options["modality"])
+        if not (kept & (table["task"] == task)).any():
+            asked = ", ".join(f"{key} {options[key]}" for key in ("acq", "session", "modality") if options.get(key))
+            raise ConfigError(f"tasks: {task}: no recording has {asked}. Check the labels against the file names.")
     table = table[kept].copy()
     table["use"] = [tasks[task]["use"] for task in table["task"]]
     return table
@@ -171,6 +195,11 @@ def _examine(root: Path, row: dict[str, str], config: dict) -> dict[str, str]:
             f"{root / row['events']}: event at {late['onset'].iloc[0]:g} s starts after the end of the recording "
             f"({header.duration_s:g} s). Mend the onset, or exclude {row['recording']}."
         )
+    ends = (events["onset"] + events["duration"]).max()
+    if ends > header.duration_s + 1:
+        logger.warning(
+            "%s: an event ends at %g s, after the end of the recording (%g s)", row["events"], ends, header.duration_s
+        )
     story = _story(root, row, events, config) if row["use"] == "story" else ""
     return row | _facts(header) | {"story": story}
 
@@ -183,22 +212,36 @@ def _facts(header: Header) -> dict[str, str]:
     }
 
 
+def _story_keys(row: dict[str, str]) -> tuple[str, str, str]:
+    return row["recording"], row["recording"].rpartition("/")[2], row["task"]
+
+
+def _check_stories(table: pd.DataFrame, stories: dict[str, str]) -> None:
+    rows = table[table["use"] == "story"].to_dict("records")
+    known = sorted({key for row in rows for key in _story_keys(row)})
+    for key in stories:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1, cutoff=0)
+            raise ConfigError(
+                f"stories: {key} is no recording or task with use: story; did you mean {close[0] if close else 'none'}?"
+            )
+
+
 def _story(root: Path, row: dict[str, str], events: pd.DataFrame, config: dict) -> str:
     named = config.get("stories") or {}
-    for key in (row["recording"], row["recording"].rpartition("/")[2], row["task"]):
-        if key in named:
-            return named[key]
+    story = next((named[key] for key in _story_keys(row) if key in named), None) or _told(root, row, events)
+    find_transcript(root / config["stimuli"]["folder"], story)
+    return story
+
+
+def _told(root: Path, row: dict[str, str], events: pd.DataFrame) -> str:
     files = {f for f in events.get("stim_file", pd.Series(dtype=str)) if f not in ("", "n/a")}
     if len(files) != 1:
         raise DataError(
             f"{root / row['events']}: expected one stim_file that names the story, got {len(files)}. "
             f"Name it in the config: stories: {{{row['recording']}: NAME}}."
         )
-    story = Path(files.pop()).stem
-    words = root / config["stimuli"]["folder"] / f"{story}_words.tsv"
-    if not words.is_file():
-        raise DataError(f"{words}: expected the words of story {story} (onset, duration, text), found none.")
-    return story
+    return Path(files.pop()).stem
 
 
 def read_dataset_name(root: Path) -> str:

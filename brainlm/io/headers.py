@@ -70,7 +70,7 @@ def sidecar(root: Path, path: str) -> dict:
 def _fmri_header(root: Path, path: str, config: dict) -> Header:
     try:
         header = nib.load(root / path).header
-    except (nib.filebasedimages.ImageFileError, OSError, EOFError) as error:
+    except (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError, OSError, EOFError) as error:
         raise DataError(f"{root / path}: expected a NIfTI image, got {error}.") from error
     shape = header.get_data_shape()
     if len(shape) != 4 or shape[3] < 2:
@@ -95,11 +95,16 @@ def _repetition_time(root: Path, path: str, header: nib.Nifti1Header) -> float:
             f"{root / path}: expected a repetition time of {TR_RANGE_S[0]} to {TR_RANGE_S[1]} s, got {t_r!r} from "
             f"{source}. Give seconds in the JSON's RepetitionTime."
         )
-    if told is not None and TR_RANGE_S[0] <= held <= TR_RANGE_S[1] and abs(held - told) > 0.02 * told and held != 1:
+    if told is not None and not _agree(held, told):
         raise DataError(
             f"{root / path}: RepetitionTime is {told:g} s in the JSON and {held:g} s in the header. Mend the wrong one."
         )
     return float(t_r)
+
+
+def _agree(held: float, told: float) -> bool:
+    """Whether both say the same within 2 %; a header of 0 or 1 claims nothing, milliseconds may pass for seconds."""
+    return held in (0, 1) or any(abs(seconds - told) <= 0.02 * told for seconds in (held, held / 1000))
 
 
 def _eeg_header(path: Path) -> Header:
@@ -111,7 +116,7 @@ def _eeg_header(path: Path) -> Header:
         raw = mne.io.read_raw(path, preload=False, verbose="error")
     except (ValueError, OSError, RuntimeError, KeyError, IndexError) as error:
         raise DataError(f"{path}: expected an EEG recording, got {' '.join(str(error).split())[:200]}") from error
-    return Header(raw.n_times, float(raw.info["sfreq"]))
+    return Header(int(raw.n_times), float(raw.info["sfreq"]))
 
 
 def _json(path: Path) -> dict:

@@ -51,10 +51,10 @@ def load_json(path: Path) -> dict:
         raise DataError(f"{path}: expected JSON, got {error}. Mend the file.") from error
 
 
-def save_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a tab-separated table, ``n/a`` for missing."""
+def save_table(path: Path, table: pd.DataFrame, digits: int = 6) -> None:
+    """Write a tab-separated table, numbers with ``digits`` significant digits, ``n/a`` for missing."""
     with atomic(path) as tmp:
-        table.to_csv(tmp, sep="\t", index=False, na_rep="n/a", float_format="%.6g")
+        table.to_csv(tmp, sep="\t", index=False, na_rep="n/a", float_format=f"%.{digits}g")
 
 
 def load_table(path: Path) -> pd.DataFrame:

@@ -1,16 +1,15 @@
 import json
 
-import nibabel as nib
 import numpy as np
 import pytest
+from small_tree import EVENTS, make_tree, write_bold
+from small_tree import make_config as config
 
 from brainlm.__main__ import main
 from brainlm.errors import BrainlmError, ConfigError, DataError
 from brainlm.io.bids import index_recordings, read_events
 from brainlm.io.store import save_index
 
-TASKS = {"see": {"use": "labels"}}
-EVENTS = "onset\tduration\ttrial_type\n2\t4\t01\n10\t4\t02\n"
 FMRI = {
     "motion_correction": False,
     "slice_timing": False,
@@ -25,26 +24,7 @@ FMRI = {
 
 @pytest.fixture
 def tree(tmp_path):
-    """A data set of one subject and one run of 20 volumes."""
-    root = tmp_path / "bids"
-    func = root / "sub-01" / "func"
-    func.mkdir(parents=True)
-    (root / "dataset_description.json").write_text(json.dumps({"Name": "small", "BIDSVersion": "1.10.0"}))
-    write_bold(func, np.random.default_rng(0).normal(100, 1, (4, 4, 3, 20)))
-    (func / "sub-01_task-see_bold.json").write_text(json.dumps({"RepetitionTime": 2.0, "TaskName": "see"}))
-    (func / "sub-01_task-see_events.tsv").write_text(EVENTS)
-    return root
-
-
-def write_bold(func, data, t_r: float = 2.0) -> None:
-    image = nib.Nifti1Image(data.astype(np.float32), np.eye(4))
-    image.header.set_xyzt_units("mm", "sec")
-    image.header.set_zooms((1, 1, 1, t_r))
-    nib.save(image, func / "sub-01_task-see_bold.nii.gz")
-
-
-def config(root, **more) -> dict:
-    return {"bids_root": str(root), "tasks": TASKS, "stimuli": {"folder": "stimuli"}} | more
+    return make_tree(tmp_path)
 
 
 def test_the_run_table_of_a_sound_tree(tree):
@@ -95,7 +75,7 @@ def break_onset(tree):
 
 def break_missing_tr(tree):
     (tree / "sub-01/func/sub-01_task-see_bold.json").unlink()
-    write_bold(tree / "sub-01/func", np.ones((2, 2, 2, 20)), t_r=0)
+    write_bold(tree, np.ones((2, 2, 2, 20)), t_r=0)
     return config(tree)
 
 
@@ -159,7 +139,7 @@ def test_an_excluded_recording_is_not_opened_and_keeps_its_reason(tree):
 
 
 def test_an_all_zero_recording_stops_its_job_with_exit_1(tree, tmp_path, capsys):
-    write_bold(tree / "sub-01/func", np.zeros((4, 4, 3, 20)))
+    write_bold(tree, np.zeros((4, 4, 3, 20)))
     save_index(tmp_path / "index.tsv", index_recordings(config(tree)))
     code = main(
         ["preprocess_fmri", "--index", str(tmp_path / "index.tsv"), "--bids-root", str(tree)]
