@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from brainlm.decoding.encoder import BrainEncoder
+from brainlm.decoding.refit import Ridge
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,13 @@ class LabelModel(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.register_buffer("coordinates", coordinates)
+        self.register_buffer("precision", torch.ones(()))
 
     def forward(self, volumes: Float[Tensor, "volumes voxels"]) -> Float[Tensor, "volumes labels"]:
-        """Score of each label."""
+        """Score of each label: after :func:`refit_labels` its log-likelihood but for a constant (Gaussian noise)."""
         subject = torch.zeros(len(volumes), dtype=torch.long, device=volumes.device)
         features, _ = self.encoder(volumes[:, None], subject)
-        return features[:, 0] @ self.coordinates.T
+        return features[:, 0] @ self.coordinates.T * self.precision
 
 
 def train_labels(
@@ -95,11 +97,27 @@ def train_labels(
             yield {"update": update, "contrast": contrast.item(), "rate": rate.item()}
 
 
+@torch.no_grad()
+def refit_labels(model: LabelModel, volumes: LabelledVolumes, voxels: int, penalty: float) -> None:
+    """Keep the ``voxels`` that the gates let pass most, and refit the readout as a ridge regression, in place.
+
+    Its targets are the labels' coordinates; the precision is one over the variance of what it leaves unexplained.
+    """
+    encoder = model.encoder.eval()
+    encoder.gates.select(min(voxels, len(encoder.gates.logit)))
+    brain = torch.from_numpy(np.asarray(volumes.series, dtype=np.float32)).to(model.coordinates.device)
+    units = np.concatenate([encoder.units(part[None])[0].cpu().numpy() for part in brain.split(32)])
+    targets = model.coordinates.cpu().numpy()[volumes.label]
+    weights, intercept = Ridge(units, targets).solve(penalty)
+    encoder.set_readout(*(torch.from_numpy(part).float().to(brain.device) for part in (weights, intercept)))
+    model.precision.fill_(1 / float(np.square(units @ weights + intercept - targets).mean()))
+
+
 def pool_blocks(
     scores: Float[np.ndarray, "volumes labels"], block: Int[np.ndarray, " volumes"]
 ) -> Float[np.ndarray, "blocks labels"]:
-    """Mean score over the volumes of each block, in order of the blocks' numbers."""
-    return np.stack([scores[block == number].mean(axis=0) for number in np.unique(block)])
+    """Scores summed over the volumes of each block, in order of the blocks' numbers."""
+    return np.stack([scores[block == number].sum(axis=0) for number in np.unique(block)])
 
 
 def posterior_coordinates(

@@ -9,7 +9,14 @@ import pandas as pd
 import torch
 
 from brainlm.decoding.encoder import BrainEncoder
-from brainlm.decoding.labels import LabelledVolumes, LabelModel, block_of_volumes, find_blocks, train_labels
+from brainlm.decoding.labels import (
+    LabelledVolumes,
+    LabelModel,
+    block_of_volumes,
+    find_blocks,
+    refit_labels,
+    train_labels,
+)
 from brainlm.decoding.split import Split, cut_blocks, split_names
 from brainlm.errors import DataError
 from brainlm.io.bids import read_events
@@ -85,6 +92,7 @@ def train_label_decoder(
     for row in steps:
         logger.info("update %(update)d: contrast %(contrast).3f, rate %(rate).3f nats", row)
         history.append(row)
+    refit_labels(model, training, options["label_voxels"], options["label_penalty"])
     facts = {
         "kind": "labels",
         "subject": subject,
@@ -101,7 +109,8 @@ def train_label_decoder(
     rate = save_in_volume(model.encoder.gates.rate().detach().cpu().numpy(), space)
     save_volume(out / "rate.nii.gz", rate, space.affine)
     save_volume(out / "timing_rate.nii.gz", np.zeros_like(rate), space.affine)  # labels have no timing head
-    save_volume(out / "selected.nii.gz", (rate > 0).astype(np.uint8), space.affine)
+    selected = save_in_volume(model.encoder.gates.selected.cpu().numpy(), space)
+    save_volume(out / "selected.nii.gz", selected.astype(np.uint8), space.affine)
     save_table(out / "history.tsv", pd.DataFrame(history))
     save_table(out / "choices.tsv", pd.DataFrame(columns=["voxels", "penalty", "score", "head"]))
     save_json(out / "split.json", split.to_dict() | {"fitted_on": facts["fitted_on"]})

@@ -15,6 +15,7 @@ from brainlm.decoding.labels import (
     find_blocks,
     pool_blocks,
     posterior_coordinates,
+    refit_labels,
     train_labels,
 )
 from brainlm.decoding.split import Split, cut_blocks, split_names, split_stories
@@ -35,14 +36,15 @@ def test_planted_labels_are_learned_and_noise_is_not():
         torch.manual_seed(0)
         encoder = BrainEncoder(torch.ones(5, 5, 4, dtype=torch.bool), 3, 1, dropout=0.2)
         model = LabelModel(encoder, torch.eye(3) - 1 / 3)
-        list(train_labels(model, volumes(0, signal), updates=200, beta=0.01))
+        list(train_labels(model, volumes(0, signal), updates=60, beta=0.01))
+        refit_labels(model, volumes(0, signal), voxels=40, penalty=0.03)
         test = volumes(1, signal)
         with torch.no_grad():
             scores = model.eval()(torch.from_numpy(test.series)).numpy()
         pooled = pool_blocks(scores, test.block)
         return float((pooled.argmax(axis=1) == np.tile([0, 1, 2], 5)).mean())
 
-    assert accuracy(1.0) >= 0.9
+    assert accuracy(1.0) >= 0.8
     assert accuracy(0.0) <= 0.7
 
 

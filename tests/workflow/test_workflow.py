@@ -24,6 +24,11 @@ def test_the_demo_is_planned_without_its_data_and_stays_under_150_jobs(tmp_path)
     assert not (tmp_path / "bids").exists()
 
 
+def test_snakemake_s_linter_finds_nothing(tmp_path):
+    run = snakemake("--lint", "--config", *places(tmp_path))
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
@@ -122,7 +127,10 @@ def test_the_tiny_study_runs_reruns_nothing_and_repeats_itself(tmp_path):
         assert all('alt="' in image and 'alt=""' not in image for image in re.findall(r"<img[^>]*>", html))
     again = snakemake("-n", *config, "--config", *places(first))
     assert "Nothing to be done" in again.stdout + again.stderr
-    changed = snakemake("-n", *config, "--config", *places(first), 'decoder={"updates":40,"beam_width":2}')
+    content = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text())
+    content["decoder"]["beam_width"] = 2
+    (tmp_path / "changed.yaml").write_text(yaml.safe_dump(content))
+    changed = snakemake("-n", "--configfile", str(tmp_path / "changed.yaml"), "--config", *places(first))
     rerun = set(re.findall(r"^(\w+)\s+\d+$", changed.stdout + changed.stderr, re.MULTILINE)) - {"total", "all"}
     assert "train_decoder" in rerun
     assert not rerun & {"simulate", "preprocess_fmri", "preprocess_eeg", "patterns", "train_network", "rsa_subject"}
