@@ -1,86 +1,111 @@
-"""Maps of voxels, and curves of training."""
+"""Maps of voxels: slices, and the glass brain where the grid is the template's."""
 
-import matplotlib.pyplot as plt
+import warnings
+
 import nibabel as nib
 import numpy as np
-import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 from nilearn import plotting
 
-ACCENT = "#1f5fa8"
-GREY = "#8a8f98"
+from brainlm.figures.style import FAINT, make_panels
+
+MAP_COLOURS = "YlOrBr"  # from light to dark, so that order survives grey print
+FEWEST_SLICES = 4  # a grid thinner than this is one picture, not a volume
 
 
-def draw_rate_map(rate: Float[np.ndarray, "x y z"], affine: Float[np.ndarray, "4 4"], share: float = 0.05) -> Figure:
-    """The ``share`` of voxels with the highest rate on axial slices; a grid of one slice as an image."""
-    if min(rate.shape) < 4:
-        figure, axis = plt.subplots(figsize=(4.5, 3))
-        image = axis.imshow(rate.max(axis=int(np.argmin(rate.shape))).T, origin="lower", cmap="viridis")
-        axis.set_axis_off()
-        figure.colorbar(image, label="nats a sample")
-        return figure
-    figure = plt.figure(figsize=(8, 2.6))
-    threshold = float(np.quantile(rate[rate > 0], 1 - share)) if (rate > 0).any() else 0.0
-    plotting.plot_stat_map(
-        nib.Nifti1Image(rate.astype(np.float32), affine),
-        threshold=threshold,
-        display_mode="z",
-        cut_coords=7,
-        cmap="viridis",
-        symmetric_cbar=False,
-        vmin=0,
-        black_bg=False,
-        annotate=True,
-        figure=figure,
-    )
+def draw_slices(
+    rate: Float[np.ndarray, "x y z"],
+    mask: Bool[np.ndarray, "x y z"],
+    affine: Float[np.ndarray, "4 4"],
+    on_template: bool,
+    selected: Bool[np.ndarray, "x y z"] | None = None,
+    share: float = 0.05,
+) -> Figure:
+    """The ``share`` of voxels with the highest rate (nats a sample) on axial slices, ``selected`` outlined.
+
+    The background is the MNI152 template where the grid is the template's, else the brain mask.
+    """
+    if min(rate.shape) < FEWEST_SLICES:
+        return _one_picture(rate, mask, selected)
+    figure = Figure(figsize=(8, 1.9))
+    threshold = top_share(rate, share)
+    under = {} if on_template else {"bg_img": nib.Nifti1Image(mask.astype(np.float32) * 0.3, affine)}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning)  # nilearn on empty slices and its own defaults
+        display = plotting.plot_stat_map(
+            nib.Nifti1Image(np.where(rate >= threshold, rate, 0).astype(np.float32), affine),
+            threshold=threshold * 0.999,
+            display_mode="z",
+            cut_coords=slice_heights(rate, affine, threshold),
+            cmap=MAP_COLOURS,
+            vmin=0,
+            vmax=float(rate.max()),
+            symmetric_cbar=False,
+            black_bg=False,
+            draw_cross=False,
+            figure=figure,
+            **under,
+        )
+        if selected is not None and 0 < selected.sum() < mask.sum():
+            outline = nib.Nifti1Image(selected.astype(np.float32), affine)
+            display.add_contours(outline, levels=[0.5], colors="#0072b2", linewidths=0.9)
     return figure
 
 
-def draw_history(history: pd.DataFrame) -> Figure:
-    """Every term of the loss over updates, one panel each."""
-    names = [column for column in history.columns if column != "update"]
-    figure, axes = plt.subplots(1, len(names), figsize=(2.0 * len(names), 1.9), layout="constrained", squeeze=False)
-    for axis, name in zip(axes[0], names, strict=True):
-        axis.plot(history["update"], history[name], color=ACCENT)
-        axis.set_title(name.replace("_", " "), fontsize=9)
-        axis.set_xlabel("update", fontsize=8)
-        _plain(axis)
+def draw_glass(rate: Float[np.ndarray, "x y z"], affine: Float[np.ndarray, "4 4"], share: float = 0.05) -> Figure:
+    """The ``share`` of voxels with the highest rate, seen through the template's outline from three sides."""
+    figure = Figure(figsize=(8, 2.4))
+    threshold = top_share(rate, share)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning)
+        plotting.plot_glass_brain(
+            nib.Nifti1Image(np.where(rate >= threshold, rate, 0).astype(np.float32), affine),
+            threshold=threshold * 0.999,
+            display_mode="lyrz",
+            cmap=MAP_COLOURS,
+            vmin=0,
+            vmax=float(rate.max()),
+            colorbar=False,
+            black_bg=False,
+            figure=figure,
+        )
     return figure
 
 
-def draw_identification(scores: Float[np.ndarray, "windows candidates"], stories: list[str]) -> Figure:
-    """Rank of every candidate text (column) for every brain window (row); the truth lies on the diagonal."""
-    ranks = scores.argsort(axis=1).argsort(axis=1) / max(1, scores.shape[1] - 1)
-    figure, axis = plt.subplots(figsize=(4.2, 3.8), layout="constrained")
-    image = axis.imshow(ranks, cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
-    edges = [i for i in range(1, len(stories)) if stories[i] != stories[i - 1]]
-    for edge in edges:
-        axis.axhline(edge - 0.5, color="white", lw=1)
-        if scores.shape[0] == scores.shape[1]:
-            axis.axvline(edge - 0.5, color="white", lw=1)
-    axis.set_xlabel("candidate text")
-    axis.set_ylabel("brain window")
-    figure.colorbar(image, label="rank in the row (1 = best)")
+def top_share(rate: Float[np.ndarray, "x y z"], share: float) -> float:
+    """The rate that the highest ``share`` of the voxels with any rate reach.
+
+    Raises
+    ------
+    ValueError
+        If no voxel has a rate.
+    """
+    if not (rate > 0).any():
+        raise ValueError("expected a map with a rate above 0 somewhere; every voxel is 0.")
+    return float(np.quantile(rate[rate > 0], 1 - share))
+
+
+def slice_heights(
+    rate: Float[np.ndarray, "x y z"], affine: Float[np.ndarray, "4 4"], threshold: float, most: int = 7
+) -> list[float]:
+    """Heights (mm) of at most ``most`` axial slices with the most rate above ``threshold``, from below upwards."""
+    in_slice = np.where(rate >= threshold, rate, 0).sum(axis=(0, 1))
+    best = np.sort(np.argsort(-in_slice, kind="stable")[: min(most, int((in_slice > 0).sum()))])
+    return [float((affine @ [0, 0, k, 1])[2]) for k in best]
+
+
+def _one_picture(rate: np.ndarray, mask: np.ndarray, selected: np.ndarray | None) -> Figure:
+    thin = int(np.argmin(rate.shape))
+    figure, (axis,) = make_panels(4.4, 3)
+    axis.imshow(np.where(mask.any(axis=thin), 1.0, np.nan).T, origin="lower", cmap="Greys", vmin=0, vmax=6)
+    shown = rate.max(axis=thin)
+    image = axis.imshow(np.where(shown > 0, shown, np.nan).T, origin="lower", cmap=MAP_COLOURS, vmin=0)
+    if selected is not None and 0 < selected.sum() < mask.sum():
+        axis.contour(selected.any(axis=thin).T, levels=[0.5], colors="#0072b2", linewidths=0.9)
+    axis.set_axis_off()
+    bar = figure.colorbar(image, ax=axis, shrink=0.8)
+    bar.set_label("nats a sample", size=8)
+    bar.outline.set_edgecolor(FAINT)
+    bar.ax.tick_params(labelsize=8)
     return figure
-
-
-def draw_controls(rows: pd.DataFrame, label: str) -> Figure:
-    """Value and interval of each decoder (columns decoder, value, ci_low, ci_high), best on top."""
-    rows = rows.sort_values("value")
-    figure, axis = plt.subplots(figsize=(6, 0.32 * len(rows) + 0.8), layout="constrained")
-    place = np.arange(len(rows))
-    colours = [ACCENT if decoder == "brainlm" else GREY for decoder in rows["decoder"]]
-    low = (rows["value"] - rows["ci_low"]).clip(lower=0).fillna(0)
-    high = (rows["ci_high"] - rows["value"]).clip(lower=0).fillna(0)
-    axis.errorbar(rows["value"], place, xerr=[low, high], fmt="none", ecolor=GREY, lw=1.2)
-    axis.scatter(rows["value"], place, c=colours, s=36, zorder=3)
-    axis.set_yticks(place, rows["decoder"])
-    axis.set_xlabel(label)
-    _plain(axis)
-    return figure
-
-
-def _plain(axis: plt.Axes) -> None:
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.tick_params(labelsize=8)

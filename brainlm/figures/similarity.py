@@ -1,67 +1,125 @@
-"""Figures of RSA: layers against regions with their ceilings, and time courses."""
+"""Figures of RSA: the matrices themselves, layers against regions with their ceilings, and time courses."""
 
-import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
+from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.spatial.distance import squareform
+from scipy.stats import rankdata
 
-COLOURS = ("#1f5fa8", "#d1802d", "#3d8a5f", "#8c4f9e", "#6b6f76", "#b3423a", "#4f9fc4")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+from brainlm.figures.style import FAINT, INK, SOFT, make_panels, plain_words, series_styles
+
+ALPHA = 0.05
 
 
-def best_layers(rows: pd.DataFrame) -> pd.DataFrame:
-    """The layer with the highest value of each region (or time) and learning rule."""
-    keys = ["region", "time_s", "learning_rule"]
-    order = rows.sort_values("value", ascending=False, kind="stable")
-    return order.drop_duplicates(keys).sort_values(keys, kind="stable")
+def draw_rdms(rdms: Float[np.ndarray, "rdms pairs"], titles: list[str]) -> Figure:
+    """Dissimilarities as ranks (dark: unlike), a square a matrix, conditions in the same order everywhere."""
+    columns = min(6, len(rdms))
+    rows = -(-len(rdms) // columns)
+    figure, axes = make_panels(1.3 * columns, 1.5 * rows, rows=rows, columns=columns)
+    for axis, rdm, title in zip(axes, rdms, titles, strict=False):
+        axis.imshow(squareform(rankdata(rdm)), cmap="Greys", interpolation="nearest")
+        axis.set_title(title, fontsize=7.5)
+    for axis in axes:
+        axis.set_axis_off()
+    return figure
+
+
+def average_seeds(rows: pd.DataFrame) -> pd.DataFrame:
+    """Means over seeds of each region, time, network, rule and layer; of p_corrected the largest is kept."""
+    keys = ["region", "time_s", "network", "learning_rule", "model", "layer"]
+    numbers = dict.fromkeys(("value", "ci_low", "ci_high", "ceiling_lower", "ceiling_upper"), "mean")
+    return rows.groupby(keys, dropna=False, sort=False, as_index=False).agg(numbers | {"p_corrected": "max"})
 
 
 def draw_regions(rows: pd.DataFrame) -> Figure:
-    """Each rule's best layer in each region, its interval, and the band between the ceilings."""
-    best = best_layers(rows)
-    regions, rules = sorted(set(best["region"])), sorted(set(best["learning_rule"]))
-    figure, axis = plt.subplots(figsize=(8, 0.5 + 0.45 * len(regions)), layout="constrained")
-    for place, region in enumerate(regions):
-        own = best[best["region"] == region]
-        ceiling = own[["ceiling_lower", "ceiling_upper"]].astype(float).iloc[0]
-        if ceiling.notna().all():
-            axis.fill_betweenx([place - 0.4, place + 0.4], *ceiling, color="#dfe3e8", lw=0)
-        for k, rule in enumerate(rules):
-            row = own[own["learning_rule"] == rule]
-            if len(row):
-                axis.scatter(
-                    row["value"].astype(float),
-                    place + 0.6 * (k / max(1, len(rules) - 1) - 0.5),
-                    color=COLOURS[k % len(COLOURS)],
-                    marker=MARKERS[k % len(MARKERS)],
-                    s=22,
-                    label=rule if place == 0 else None,
-                )
-    axis.axvline(0, color="#8a8f98", lw=0.8)
-    axis.set_yticks(range(len(regions)), regions)
-    axis.set_xlabel(f"similarity of RDMs ({rows['comparison'].iloc[0]}); band: noise ceiling")
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    """Similarity of every layer of every rule with each region (a panel); band: noise ceiling; dots: other models."""
+    rows = average_seeds(rows)
+    regions = list(dict.fromkeys(rows["region"]))
+    columns = min(3, len(regions))
+    lines = -(-len(regions) // columns)
+    figure, axes = make_panels(7.6, 0.5 + 2.0 * lines, rows=lines, columns=columns, sharey=True)
+    networks = rows[rows["learning_rule"].notna()]
+    layers = sorted(set(networks["layer"]))
+    styles = series_styles(sorted(set(networks["learning_rule"])))
+    for axis, region in zip(axes, regions, strict=False):
+        own = rows[rows["region"] == region]
+        _ceiling_band(axis, own)
+        for k, (rule, style) in enumerate(styles.items()):
+            part = own[own["learning_rule"] == rule].sort_values("layer")
+            shift = 0.12 * (k - (len(styles) - 1) / 2)
+            at = np.array([layers.index(layer) for layer in part["layer"]]) + shift
+            axis.vlines(at, part["ci_low"], part["ci_high"], color=style["color"], lw=0.9, alpha=0.6)
+            axis.plot(at, part["value"], ms=4.5, lw=1, label=plain_words(rule), **style)
+            _stars(axis, at, part)
+        for name, part in own[own["learning_rule"].isna()].groupby("model"):
+            axis.axhline(float(part["value"].iloc[0]), color=FAINT, lw=1)
+            axis.text(len(layers) - 0.45, float(part["value"].iloc[0]), name, fontsize=6.5, color=SOFT, va="bottom")
+        axis.axhline(0, color=SOFT, lw=0.8)
+        axis.set_title(plain_words(region), loc="left")
+        axis.set_xticks(range(len(layers)), layers)
+    _finish(figure, axes, len(regions), styles)
     return figure
 
 
 def draw_timecourse(rows: pd.DataFrame) -> Figure:
-    """Each rule's best layer at each time after the picture."""
-    best = best_layers(rows)
-    figure, axis = plt.subplots(figsize=(7, 2.6), layout="constrained")
-    for k, (rule, own) in enumerate(best.groupby("learning_rule")):
-        axis.plot(
-            own["time_s"].astype(float),
-            own["value"].astype(float),
-            color=COLOURS[k % len(COLOURS)],
-            marker=MARKERS[k % len(MARKERS)],
-            ms=3,
-            lw=1.2,
-            label=rule,
+    """Similarity over time after the stimulus, a panel a layer, a line a rule; dots below mark p_corrected < 0.05."""
+    rows = average_seeds(rows[rows["learning_rule"].notna()])
+    layers = sorted(set(rows["layer"]))
+    styles = series_styles(sorted(set(rows["learning_rule"])))
+    figure, axes = make_panels(7.6, 0.5 + 1.7 * len(layers), rows=len(layers), sharex=True, sharey=True)
+    bottom = float(rows["value"].min())
+    step = 0.04 * float(np.ptp(rows["value"])) or 0.01
+    for axis, layer in zip(axes, layers, strict=True):
+        own = rows[rows["layer"] == layer]
+        band = own.drop_duplicates("time_s").sort_values("time_s")
+        axis.fill_between(
+            band["time_s"], band["ceiling_lower"], band["ceiling_upper"], color=FAINT, lw=0, gid="ceiling"
         )
-    axis.axhline(0, color="#8a8f98", lw=0.8)
-    axis.axvline(0, color="#8a8f98", lw=0.8, ls=":")
-    axis.set_xlabel("time after the picture (s)")
-    axis.set_ylabel(rows["comparison"].iloc[0])
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        for k, (rule, style) in enumerate(styles.items()):
+            part = own[own["learning_rule"] == rule].sort_values("time_s")
+            axis.plot(part["time_s"], part["value"], ms=0, lw=1.3, label=plain_words(rule), **style)
+            found = part[part["p_corrected"] < ALPHA]
+            axis.scatter(found["time_s"], np.full(len(found), bottom - (k + 1) * step), s=5, color=style["color"])
+        axis.axhline(0, color=SOFT, lw=0.8)
+        axis.axvline(0, color=SOFT, lw=0.8, ls=":")
+        axis.set_title(layer, loc="left")
+    axes[-1].set_xlabel("time after the stimulus (s)")
+    _finish(figure, axes, len(layers), styles)
     return figure
+
+
+def draw_accuracies(rows: pd.DataFrame) -> Figure:
+    """Accuracy of each rule in each network and seed, the untrained network read out the same way beside it."""
+    rows = rows[rows["accuracy"].notna()].sort_values(["network", "accuracy"], kind="stable")
+    names = list(dict.fromkeys(zip(rows["network"], rows["learning_rule"], strict=True)))
+    figure, (axis,) = make_panels(6.6, 0.6 + 0.3 * len(names))
+    place = np.array([names.index(pair) for pair in zip(rows["network"], rows["learning_rule"], strict=True)])
+    colours = [series_styles(["a"])["a"]["color"] if status == "learned" else SOFT for status in rows["status"]]
+    axis.scatter(rows["accuracy_untrained"].astype(float), place, marker="|", s=110, color=INK, gid="untrained")
+    axis.scatter(rows["accuracy"], place, s=40, c=colours, zorder=3, gid="accuracy")
+    axis.set_yticks(range(len(names)), [f"{plain_words(rule)} ({network})" for network, rule in names])
+    axis.set_xlim(0, 1.02)
+    axis.set_xlabel("accuracy on held-out pictures; tick: the untrained network read out the same way")
+    return figure
+
+
+def _ceiling_band(axis: Axes, rows: pd.DataFrame) -> None:
+    low, high = rows[["ceiling_lower", "ceiling_upper"]].astype(float).iloc[0]
+    if np.isfinite([low, high]).all():
+        axis.axhspan(low, high, color=FAINT, lw=0, gid="ceiling")
+
+
+def _stars(axis: Axes, at: np.ndarray, rows: pd.DataFrame) -> None:
+    found = (rows["p_corrected"] < ALPHA).to_numpy()
+    top = rows[["value", "ci_high"]].max(axis=1).to_numpy()
+    for x, y in zip(at[found], top[found], strict=True):
+        axis.annotate("*", (x, y), ha="center", va="bottom", fontsize=8, color=INK)
+
+
+def _finish(figure: Figure, axes: list[Axes], used: int, styles: dict) -> None:
+    for axis in axes[used:]:
+        axis.set_axis_off()
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(5, len(styles)), fontsize=8, frameon=False)

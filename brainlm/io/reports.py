@@ -1,11 +1,14 @@
 """Reading the tables and units of a finished study, for its reports."""
 
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from brainlm.errors import DataError
+from brainlm.io.store import load_json
 
 
 def load_result_table(results: Path, name: str) -> pd.DataFrame:
@@ -38,10 +41,36 @@ def find_units(results: Path, subject: str) -> list[Path]:
 
 def load_decoded(unit: Path) -> pd.DataFrame:
     """Windows with true and decoded text."""
-    return pd.read_csv(unit / "decoded.tsv", sep="\t", keep_default_na=False)
+    table = pd.read_csv(unit / "decoded.tsv", sep="\t", dtype={"true": str, "decoded": str}, keep_default_na=False)
+    return table.assign(onset=pd.to_numeric(table["onset"]))
 
 
-def load_scores(unit: Path) -> dict[str, np.ndarray]:
-    """Scores of the brain's windows against candidates."""
-    with np.load(unit / "identification.npz", allow_pickle=False) as stored:
+def load_named_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Arrays of an npz, without pickled objects."""
+    with np.load(path, allow_pickle=False) as stored:
         return dict(stored)
+
+
+def load_word_shares(results: Path) -> dict[str, float]:
+    """How often each token comes in the language model's text; empty where no language model was trained."""
+    path = results / "language_model" / "embedding.npz"
+    if not path.exists():
+        return {}
+    stored = load_named_arrays(path)
+    return dict(zip(stored["share_tokens"].tolist(), stored["shares"].tolist(), strict=True))
+
+
+def load_preprocessing(results: Path, subject: str) -> list[dict]:
+    """Facts beside each fMRI model series of a subject: settings, sources, repetition time."""
+    paths = sorted(results.glob(f"derivatives/brainlm-fmri/sub-{subject}/**/*_desc-model_timeseries.json"))
+    return [{name: value for name, value in load_json(path).items() if name != "voxels"} for path in paths]
+
+
+def checksums(paths: Iterable[Path], root: Path) -> pd.DataFrame:
+    """SHA-256 and size of files, named from ``root`` on."""
+    rows = []
+    for path in paths:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        rows.append({"file": path.relative_to(root).as_posix(), "bytes": path.stat().st_size, "sha256": digest})
+    return pd.DataFrame(rows, columns=["file", "bytes", "sha256"])

@@ -2,71 +2,108 @@
 
 import base64
 import io
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 
-import matplotlib.pyplot as plt
+import matplotlib as mpl
 import pandas as pd
 from jinja2 import Environment
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from matplotlib.figure import Figure
+
+from brainlm.report.sentences import show
+
+TOKEN = re.compile(r"[\u3400-\u9fff]|(?:(?![\u3400-\u9fff])[\w'])+")
 
 
 @dataclass
 class Section:
-    """A part of a page."""
+    """A part of a page: a title, and below it blocks in the order in which they were added."""
 
     title: str
-    texts: list[str] = field(default_factory=list)
-    figures: list[dict] = field(default_factory=list)
-    tables: list[dict] = field(default_factory=list)
-    pairs: list[dict] = field(default_factory=list)
+    level: int = 2
+    group: str = ""  # keeps anchors of parts with the same title apart
+    blocks: list[dict] = field(default_factory=list)
 
-    def add_figure(
-        self, figure: Figure, name: str, alt: str, caption: str, numbers: pd.DataFrame | None = None
-    ) -> None:
-        """Embed a figure as PNG, with its numbers to download; the figure is closed."""
-        stored = io.BytesIO()
-        figure.savefig(stored, format="png", dpi=110, metadata={"Software": None})
-        plt.close(figure)
-        image = "data:image/png;base64," + base64.b64encode(stored.getvalue()).decode()
-        table = None if numbers is None else _as_link(numbers)
-        self.figures.append({"image": image, "name": name, "alt": alt, "caption": caption, "numbers": table})
+    @property
+    def anchor(self) -> str:
+        """Name to link to."""
+        return re.sub(r"[^a-z0-9]+", "-", f"{self.group} {self.title}".lower()).strip("-")
 
-    def add_table(self, table: pd.DataFrame, caption: str) -> None:
-        """Show a table; numbers get three significant digits."""
-        rows = [[show(cell) for cell in row] for row in table.itertuples(index=False)]
-        self.tables.append({"columns": list(table.columns), "rows": rows, "caption": caption})
+    def add_text(self, text: str) -> None:
+        """A paragraph."""
+        self.blocks.append({"kind": "text", "text": text})
 
-    def add_pair(self, where: str, true: str, decoded: str, shared: set[str]) -> None:
-        """True above decoded text, with the words that count as found marked in both."""
-        self.pairs.append({"where": where, "true": _marked(true, shared), "decoded": _marked(decoded, shared)})
+    def add_list(self, items: Sequence[str]) -> None:
+        """Short statements, one a line."""
+        self.blocks.append({"kind": "list", "items": list(items)})
+
+    def add_plot(self, figure: Figure, name: str, alt: str, caption: str, numbers: pd.DataFrame) -> None:
+        """Embed a drawing of lines and points (SVG), with its numbers to download."""
+        with mpl.rc_context({"svg.hashsalt": name}):  # the same page for the same numbers
+            stored = _saved(figure, "svg", transparent=True, metadata={"Date": None})
+        self._add_figure("svg+xml", stored, {"name": name, "alt": alt, "caption": caption, "style": "plot"}, numbers)
+
+    def add_picture(self, figure: Figure, name: str, alt: str, caption: str, numbers: pd.DataFrame) -> None:
+        """Embed an image of voxels or matrices (PNG), with its numbers to download."""
+        stored = _saved(figure, "png", dpi=130, facecolor="white", metadata={"Software": None})
+        self._add_figure("png", stored, {"name": name, "alt": alt, "caption": caption, "style": "picture"}, numbers)
+
+    def add_table(self, table: pd.DataFrame, caption: str, name: str) -> None:
+        """Show a table, numbers to three significant digits; the link beneath holds them in full."""
+        columns = [
+            {"name": str(column).replace("_", " "), "number": _is_number(table[column])} for column in table.columns
+        ]
+        rows = [[show(cell, str(c)) for cell, c in zip(row, table.columns, strict=True)] for row in table.to_numpy()]
+        block = {"columns": columns, "rows": rows, "caption": caption, "numbers": _as_link(table), "name": name}
+        self.blocks.append({"kind": "table"} | block)
+
+    def add_pair(self, where: str, true: Markup, decoded: Markup) -> None:
+        """True above decoded text (:func:`mark_words`)."""
+        self.blocks.append({"kind": "pair", "where": where, "true": true, "decoded": decoded})
+
+    def _add_figure(self, kind: str, stored: bytes, block: dict, numbers: pd.DataFrame) -> None:
+        image = f"data:image/{kind};base64,{base64.b64encode(stored).decode()}"
+        self.blocks.append({"kind": "figure", "image": image, "numbers": _as_link(numbers)} | block)
 
 
-def render(title: str, headline: str, sections: list[Section]) -> str:
-    """The page as HTML; nothing in it points outside."""
+def render(title: str, subtitle: str, headline: str, sections: list[Section], stamps: Sequence[str] = ()) -> str:
+    """The page as HTML; nothing in it points outside. ``stamps`` are warnings above everything else."""
     room = files("brainlm.report")
-    template = Environment(autoescape=True).from_string((room / "page.html").read_text(encoding="utf-8"))
-    style = Markup((room / "style.css").read_text(encoding="utf-8"))
-    return template.render(title=title, headline=headline, sections=sections, style=style)
+    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+        (room / "page.html").read_text(encoding="utf-8")
+    )
+    style, script = (Markup((room / name).read_text(encoding="utf-8")) for name in ("style.css", "sort.js"))
+    known = {"title": title, "subtitle": subtitle, "headline": headline, "stamps": list(stamps)}
+    return template.render(known, sections=sections, style=style, script=script)
 
 
-def show(cell: object) -> str:
-    """A cell for people: three significant digits, whole numbers whole."""
-    try:
-        number = float(cell)
-    except (TypeError, ValueError):
-        return str(cell)
-    if isinstance(cell, str) and cell.startswith("0") and cell.isdigit() and cell != "0":
-        return cell  # a label such as 01
-    if number != number:
-        return "n/a"
-    return str(int(number)) if number == int(number) and abs(number) < 1e6 else f"{number:.3g}"
+def mark_words(text: str, found: set[str], missed: set[str]) -> Markup:
+    """``text`` with words in ``found`` marked and words in ``missed`` underlined; case does not count."""
+    marked, end = Markup(""), 0
+    for match in TOKEN.finditer(text):
+        word, token = match.group(), match.group().lower()
+        marked += text[end : match.start()]
+        if token in found:
+            marked += Markup("<mark>{}</mark>").format(word)
+        elif token in missed:
+            marked += Markup("<u>{}</u>").format(word)
+        else:
+            marked += word
+        end = match.end()
+    return marked + text[end:]
 
 
-def _marked(text: str, words: set[str]) -> Markup:
-    parts = [Markup("<mark>{}</mark>").format(word) if word in words else escape(word) for word in text.split(" ")]
-    return Markup(" ").join(parts)
+def _is_number(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def _saved(figure: Figure, kind: str, **options: object) -> bytes:
+    stored = io.BytesIO()
+    figure.savefig(stored, format=kind, **options)
+    return stored.getvalue()
 
 
 def _as_link(table: pd.DataFrame) -> str:

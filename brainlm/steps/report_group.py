@@ -4,106 +4,109 @@ from pathlib import Path
 
 import pandas as pd
 
+from brainlm.figures.decoding import draw_subjects
 from brainlm.io.reports import load_result_table
 from brainlm.io.store import atomic
-from brainlm.report.page import Section, render, show
-from brainlm.steps.report_subject import rsa_sections
+from brainlm.report.page import Section, render
+from brainlm.report.sentences import group_headline, zero_shot_sentence
+from brainlm.steps._report_quality import limits_section, methods_section, provenance_section, quality_sections
+from brainlm.steps._report_rsa import learning_section, rsa_sections
+from brainlm.steps.report_subject import stamps
 
-METRICS = ("identification_rank", "identification_rank_matched", "text_rank", "content_word_recall", "accuracy", "gain")
+TABLES = ("decoding", "selector", "learning", "rsa", "quality")
+METRICS = ("gain", "identification_rank", "identification_rank_matched", "text_rank", "accuracy")
 
 
 def report_group(*, results: Path, out: Path) -> None:
     """Write one self-contained HTML page over all subjects: decoding, learning rules, RSA, runs by quality."""
-    names = ("decoding", "selector", "learning", "rsa", "quality")
-    tables = {name: load_result_table(results, name) for name in names}
+    tables = {name: load_result_table(results, name) for name in TABLES}
+    decoding, quality, rsa = tables["decoding"], tables["quality"], tables["rsa"]
+    group = rsa[rsa["subject"] == "group"] if "subject" in rsa else pd.DataFrame()
+    subjects = sorted(set(quality["subject"])) if "subject" in quality else []
+    kinds = set() if decoding.empty else {"labels" if "accuracy" in set(decoding["metric"]) else "story"}
+    files = [results / "tables" / f"{name}.tsv" for name in TABLES]
+    has_eeg = "modality" in quality and "eeg" in set(quality["modality"])
     sections = [
-        _decoding_section(tables["decoding"]),
+        *_decoding_sections(decoding),
         _selector_section(tables["selector"]),
-        _learning_section(tables["learning"]),
-        *rsa_sections(_group(tables["rsa"])),
-        _quality_section(tables["quality"]),
+        learning_section(tables["learning"]),
+        *rsa_sections(group, results, "group"),
+        *quality_sections(quality, ranked=True),
+        provenance_section(results, files, decoding, "report_group"),
+        methods_section(results, subjects, kinds, group, has_eeg),
+        limits_section(),
     ]
-    html = render("All subjects", _headline(tables["decoding"]), sections)
+    names = sorted({str(name) for table in tables.values() if "dataset" in table for name in table["dataset"].dropna()})
+    title = f"All {len(subjects)} subjects" if len(subjects) > 1 else "The study"
+    html = render(title, " / ".join(["brainlm", *names]), _headline(decoding), sections, stamps(decoding))
     with atomic(out) as tmp:
         tmp.write_text(html, encoding="utf-8")
 
 
 def _headline(decoding: pd.DataFrame) -> str:
     if decoding.empty:
-        return "No decoding was asked for in this study."
-    rows = decoding[(decoding["decoder"] == "brainlm") & (decoding["protocol"] == "within")]
-    metric = "identification_rank_matched" if "identification_rank_matched" in set(rows["metric"]) else "accuracy"
-    own = rows[rows["metric"] == metric]
-    below = int((own["p"] < 0.05).sum())
-    mean = show(own["value"].mean())
-    return f"{metric.replace('_', ' ')} is above its null (p < 0.05) in {below} of {len(own)} subjects, mean {mean}."
+        return group_headline(decoding)
+    gains = decoding[(decoding["metric"] == "gain") & (decoding["protocol"] == "within")]
+    return group_headline(gains.drop_duplicates("subject"))
 
 
-def _decoding_section(decoding: pd.DataFrame) -> Section:
+def _decoding_sections(decoding: pd.DataFrame) -> list[Section]:
     section = Section("Decoding by subject and protocol")
     if decoding.empty:
-        section.texts.append("No decoding was asked for in this study.")
-        return section
-    section.texts.append(
-        "zero_shot: trained on the other subjects and other stories; nothing paired from this subject."
+        section.add_text("Nothing was decoded in this study.")
+        return [section]
+    own = decoding[(decoding["decoder"] == "brainlm") & decoding["metric"].isin(METRICS)].copy()
+    own["label"] = _labels(own)
+    metrics = [name for name in METRICS if name in set(own["metric"])]
+    alt = "Gain and scores of every subject and protocol with 95 % intervals"
+    columns = ["subject", "protocol", "seed", "metric", "value", "ci_low", "ci_high", "p", "p_gain", "n", "n_effective"]
+    chance = float(own.loc[own["metric"] == "accuracy", "null"].mean()) if "accuracy" in metrics else 0.5
+    caption = f"{alt}; dashes: no gain, or chance."
+    section.add_plot(draw_subjects(own, metrics, chance), "subjects", alt, caption, own[columns])
+    section.add_table(_subject_table(decoding, own, metrics), "A row a subject, protocol and seed", "subjects-table")
+    zero = own[(own["protocol"] == "zero_shot") & (own["metric"] == "identification_rank_matched")]
+    section.add_text(zero_shot_sentence(zero))
+    controls = decoding[decoding["metric"].isin(["content_word_recall", "accuracy"])]
+    means = controls.groupby(["protocol", "metric", "decoder"], sort=False)["value"].agg(
+        ["mean", "min", "max", "count"]
     )
-    rows = decoding[decoding["metric"].isin(METRICS) & decoding["decoder"].isin(["brainlm", "rate_only"])]
-    columns = [
-        "subject",
-        "protocol",
-        "decoder",
-        "metric",
-        "value",
-        "ci_low",
-        "ci_high",
-        "p",
-        "p_gain",
-        "n",
-        "n_effective",
-    ]
-    section.add_table(rows[columns], "One row a subject, protocol and metric")
-    return section
+    means = means.reset_index().rename(columns={"count": "units"}).sort_values(["protocol", "mean"], ascending=[1, 0])
+    section.add_table(means, "The decoder beside its controls, over subjects", "controls")
+    return [section]
+
+
+def _labels(rows: pd.DataFrame) -> pd.Series:
+    labels = "sub-" + rows["subject"].astype(str) + " " + rows["protocol"].str.replace("_", "-")
+    return labels + (" seed " + rows["seed"].astype(str) if rows["seed"].nunique() > 1 else "")
+
+
+def _subject_table(decoding: pd.DataFrame, own: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
+    """One row a subject, protocol and seed: gain with interval and p, then each rank with its p, and rate_only."""
+    keys = ["subject", "protocol", "seed"]
+    rate = decoding[(decoding["decoder"] == "rate_only") & (decoding["metric"] == "identification_rank_matched")]
+    rows = []
+    for names, part in own.groupby(keys, sort=True):
+        row = dict(zip(keys, names, strict=True))
+        cells = part.set_index("metric")
+        for metric in metrics:
+            if metric not in cells.index:
+                continue
+            row[metric] = cells.loc[metric, "value"]
+            if metric == "gain":
+                row |= {"low": cells.loc[metric, "ci_low"], "high": cells.loc[metric, "ci_high"]}
+            row[f"p_{metric}"] = cells.loc[metric, "p_gain" if metric == "gain" else "p"]
+        beside = rate[(rate[keys] == list(names)).all(axis=1)]["value"]
+        row["rate_only_matched"] = float(beside.iloc[0]) if len(beside) else float("nan")
+        rows.append(row | {"n_effective": part["n_effective"].max()})
+    return pd.DataFrame(rows).dropna(axis=1, how="all")
 
 
 def _selector_section(selector: pd.DataFrame) -> Section:
     section = Section("Selected voxels")
     if selector.empty:
-        section.texts.append("No selector was scored.")
+        section.add_text("No selector was scored.")
         return section
-    section.add_table(selector.dropna(axis=1, how="all").drop(columns="dataset", errors="ignore"), "One row a unit")
-    return section
-
-
-def _learning_section(learning: pd.DataFrame) -> Section:
-    section = Section("Learning rules")
-    if learning.empty:
-        section.texts.append("No network was trained in this study.")
-        return section
-    section.texts.append("learned: better than the untrained network read out the same way (95 % bound); else failed.")
-    columns = ["network", "learning_rule", "seed", "status", "accuracy", "updates", "deviations"]
-    section.add_table(learning[columns], "One row a network, rule and seed")
-    return section
-
-
-def _quality_section(quality: pd.DataFrame) -> Section:
-    section = Section("Runs by quality")
-    if quality.empty:
-        section.texts.append("No recording was preprocessed.")
-        return section
-    for quantity, caption in (
-        ("fd_mean_mm", "fMRI, most movement first"),
-        ("bad_channels", "EEG, most bad channels first"),
-    ):
-        rows = quality[quality["quantity"] == quantity]
-        rows = rows.assign(value=pd.to_numeric(rows["value"])).sort_values("value", ascending=False, kind="stable")
-        if len(rows):
-            section.add_table(rows[["recording", "quantity", "value"]].head(20), f"{caption} (the first 20)")
-    left_out = quality[quality["excluded"] == "yes"]
-    section.texts.append(
-        f"{len(left_out)} recordings were excluded." if len(left_out) else "No recording was excluded."
+    section.add_table(
+        selector.dropna(axis=1, how="all").drop(columns="dataset", errors="ignore"), "A row a unit", "selector"
     )
     return section
-
-
-def _group(rsa: pd.DataFrame) -> pd.DataFrame:
-    return rsa[rsa["subject"] == "group"] if "subject" in rsa else pd.DataFrame()

@@ -1,0 +1,83 @@
+"""How a study was done, in sentences made from its own settings, with the papers that the methods come from."""
+
+REFERENCES = (
+    "Arora S et al. (2017) A simple but tough-to-beat baseline for sentence embeddings. ICLR.",
+    "Kriegeskorte N, Mur M, Bandettini P (2008) Representational similarity analysis. Front Syst Neurosci 2:4.",
+    "Levy O, Goldberg Y (2014) Neural word embedding as implicit matrix factorization. NeurIPS.",
+    "Nili H et al. (2014) A toolbox for representational similarity analysis. PLoS Comput Biol 10:e1003553.",
+    "Phipson B, Smyth GK (2010) Permutation p-values should never be zero. Stat Appl Genet Mol Biol 9:39.",
+    "Power JD et al. (2012) Spurious but systematic correlations in functional connectivity. NeuroImage 59:2142.",
+    "Schulz K et al. (2020) Restricting the flow: information bottlenecks for attribution. ICLR.",
+    "Walther A et al. (2016) Reliability of dissimilarity measures for multi-voxel pattern analysis. NeuroImage "
+    "137:188.",
+)
+LIMITS = (
+    "Identification tells which of the test windows' own texts was heard; it is not reading of free thought, and a "
+    "high rank does not mean that the decoded text can be read.",
+    "What counts is the gain over controls that see no brain; absolute scores of decoded text are high for empty talk.",
+    "The rate of a gate bounds from above the information that passes it; rates of correlated voxels do not add up. A "
+    "voxel that is not selected may still carry information.",
+    "p values of ranks speak about these stories in these subjects; with few test stories they say little about "
+    "others.",
+    "A similarity of RDMs does not show that the brain learns by a rule, only that the outcomes are alike.",
+)
+
+
+def fmri_method(settings: dict, t_r: float) -> str:
+    """Preprocessing of fMRI from the settings kept beside the model series."""
+    steps = []
+    if settings.get("slice_timing"):
+        steps.append("slice timing corrected by cubic splines where the header gives slice times")
+    if settings.get("motion_correction"):
+        steps.append("each volume rigidly registered to a reference of the run (SimpleITK, mean squares)")
+    if settings.get("grid") == "template":
+        steps.append(f"resampled to {settings['voxel_size_mm']:g} mm cubes in the MNI152 field of view, by the header")
+    elif settings.get("grid") == "native":
+        steps.append("kept on its own grid")
+    if settings.get("high_pass_s"):
+        steps.append(f"slow drifts beyond {settings['high_pass_s']:g} s removed by cosines")
+    if settings.get("confounds"):
+        steps.append(f"confounds regressed out ({', '.join(settings['confounds'])})")
+    if settings.get("standardize"):
+        steps.append("each voxel z-scored within its run")
+    return f"fMRI (repetition time {t_r:g} s): {'; '.join(steps) or 'as given'}. Every operation used its own run only."
+
+
+def eeg_method() -> str:
+    """Preprocessing of EEG."""
+    return (
+        "EEG: mains notched out, band-pass filter (zero phase), flat and deviant channels interpolated, components "
+        "that follow the eyes removed (ICA), re-referenced, resampled (MNE). Every operation used its own run only."
+    )
+
+
+def decoding_method(kind: str) -> str:
+    """Selector, decoder and their tests, for stories or labels."""
+    selector = (
+        "Voxel selection: one gate a voxel passes the response or replaces it by noise; training pays for every nat "
+        "that passes (Schulz et al. 2020). The number of voxels kept and the readout's penalty were chosen on "
+        "validation runs."
+    )
+    if kind == "labels":
+        return (
+            f"{selector} A character decoder writes the label's text. The p of the accuracy comes from permuting "
+            "blocks within runs, p = (k + 1) / (n + 1) (Phipson & Smyth 2010)."
+        )
+    return (
+        f"{selector} Separate gates predict content (coordinates of the text, PPMI-SVD word vectors averaged as in "
+        "Arora et al. 2017; Levy & Goldberg 2014) and timing (numbers of words and characters). The decoder writes "
+        "characters, free-running: no true text, length or timing reaches it. p of ranks: the brain shifted circularly "
+        "against each test story by random lags of at least 30 s, decoder fixed, p = (k + 1) / (n + 1) (Phipson & "
+        "Smyth 2010). p of the gain: signs of whole blocks of windows flipped. Intervals: whole blocks drawn with "
+        "replacement; the best control is taken anew in each draw."
+    )
+
+
+def rsa_method(measure: str, comparison: str, correction: str) -> str:
+    """RSA from the settings in its table."""
+    return (
+        f"RSA: {measure} dissimilarities between conditions of the brain, correlation distance between layers' "
+        f"responses, related by {comparison} (Kriegeskorte et al. 2008; Walther et al. 2016). p: conditions permuted, "
+        f"corrected over all models and places ({correction.replace('_', ' ')}). Ceilings: Nili et al. (2014), from "
+        "runs within a subject and from subjects in the group; their null is what noise of the same kind reaches."
+    )

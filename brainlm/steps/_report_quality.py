@@ -1,0 +1,137 @@
+"""Sections on what went in and how: quality of recordings, exclusions, provenance, methods."""
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pandas as pd
+
+from brainlm.figures.quality import draw_quality
+from brainlm.io.reports import checksums, load_preprocessing
+from brainlm.io.store import load_json
+from brainlm.provenance import code_version
+from brainlm.report import methods
+from brainlm.report.page import Section
+
+SHOWN = {
+    "fmri": {"fd_mean_mm": "mean displacement (mm)", "tsnr_median": "median tSNR"},
+    "eeg": {"bad_channels": "bad channels", "amplitude_after_uv": "amplitude (uV)"},
+}
+WORST = {"fmri": "fd_mean_mm", "eeg": "bad_channels"}
+NAMES = {"fmri": "fMRI", "eeg": "EEG"}
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "torch",
+    "nilearn",
+    "nibabel",
+    "mne",
+    "scikit-learn",
+    "SimpleITK",
+    "transformers",
+)
+
+
+def quality_sections(quality: pd.DataFrame, ranked: bool = False) -> list[Section]:
+    """Quality a recording (``ranked``: the worst first), and what was excluded and why."""
+    top = Section("Quality of the recordings")
+    if quality.empty:
+        top.add_text("The table quality has no recording of this page.")
+        return [top]
+    left_out = quality[quality["excluded"] == "yes"]
+    if left_out.empty:
+        top.add_text("No recording was excluded.")
+    else:
+        kept = left_out.drop_duplicates("recording")[["recording", "reason"]]
+        top.add_table(kept, "Excluded recordings, and why", "excluded")
+    parts = []
+    for modality, name in NAMES.items():
+        rows = quality[(quality["modality"] == modality) & quality["quantity"].notna()]
+        if rows.empty:
+            top.add_text(f"There is no {name} recording with measured quality here.")
+        else:
+            parts.append(_modality(rows, modality, ranked))
+    return [top, *parts]
+
+
+def _modality(rows: pd.DataFrame, modality: str, ranked: bool) -> Section:
+    section = Section(f"Quality: {NAMES[modality]}" + (", the worst first" if ranked else ""), level=3)
+    wide = rows.pivot(index="recording", columns="quantity", values="value")
+    wide = wide[list(dict.fromkeys(rows["quantity"]))].apply(_numbers)
+    wide.index = [str(name).rpartition("/")[2] for name in wide.index]
+    shown = {name: label for name, label in SHOWN[modality].items() if name in wide}
+    if ranked and WORST[modality] in wide:
+        wide = wide.sort_values(WORST[modality], ascending=False, kind="stable")
+    table = wide.reset_index(names="recording").rename(columns=lambda name: str(name))
+    if shown and len(wide) <= 80:
+        alt = f"{' and '.join(shown.values())} of every recording; dashes: median"
+        section.add_plot(draw_quality(wide, shown), f"quality-{modality}", alt, f"{alt}.", table)
+    section.add_table(table, "A row a recording", f"quality-{modality}-table")
+    return section
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers if (numbers.notna() == column.notna()).all() else column
+
+
+def provenance_section(results: Path, files: list[Path], rows: pd.DataFrame, step: str) -> Section:
+    """Config, seeds, versions and checksums; ``rows`` are those of the table decoding that the page shows."""
+    section = Section("Provenance")
+    facts = [f"brainlm {version('brainlm')}, code {code_version(f'brainlm.steps.{step}')} (of the step {step})."]
+    if not rows.empty:
+        seeds = ", ".join(str(seed) for seed in sorted(set(rows["seed"].dropna().astype(int))))
+        facts.append(f"Data set: {', '.join(sorted(set(rows['dataset'].astype(str))))}. Seeds of decoding: {seeds}.")
+    found = ((name, _version(name)) for name in PACKAGES)
+    facts.append(
+        "Packages when this page was written: " + ", ".join(f"{name} {number}" for name, number in found) + "."
+    )
+    config = results / "config.json"
+    if not config.exists():
+        facts.append("The study's config was not kept among its results (config.json); the settings below are what is.")
+    section.add_list(facts)
+    if config.exists():
+        flat = pd.DataFrame(_flat(load_json(config)), columns=["key", "value"])
+        section.add_table(flat, "Config", "config")
+    section.add_table(checksums(sorted(files), results), "SHA-256 of the files that this page shows", "checksums")
+    return section
+
+
+def methods_section(results: Path, subjects: list[str], kinds: set[str], rsa: pd.DataFrame, has_eeg: bool) -> Section:
+    """What was done, in sentences from the settings that the results hold."""
+    section = Section("Methods")
+    done = [part for subject in subjects for part in load_preprocessing(results, subject)]
+    told = {methods.fmri_method(part["settings"], part["t_r"]) for part in done if "settings" in part}
+    for text in sorted(told) or ["No fMRI was preprocessed here."]:
+        section.add_text(text)
+    if has_eeg:
+        section.add_text(methods.eeg_method())
+    for kind in sorted(kinds):
+        section.add_text(methods.decoding_method(kind))
+    if not rsa.empty:
+        first = rsa.iloc[0]
+        section.add_text(methods.rsa_method(first["measure"], first["comparison"], str(first["correction"])))
+    section.add_list(methods.REFERENCES)
+    return section
+
+
+def limits_section() -> Section:
+    """What the numbers do not say."""
+    section = Section("Limits")
+    section.add_list(methods.LIMITS)
+    return section
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _flat(content: dict, above: str = "") -> list[tuple[str, str]]:
+    rows = []
+    for key, value in content.items():
+        inner = isinstance(value, dict) and value
+        rows += _flat(value, f"{above}{key}.") if inner else [(f"{above}{key}", str(value))]
+    return rows

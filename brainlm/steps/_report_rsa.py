@@ -1,0 +1,156 @@
+"""Sections on RSA and on learning rules, for a subject or for the group."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from brainlm.figures.similarity import draw_accuracies, draw_rdms, draw_regions, draw_timecourse
+from brainlm.io.reports import load_named_arrays
+from brainlm.report.page import Section
+
+MODALITIES = {"fmri": "fMRI", "eeg": "EEG"}
+NUMBERS = [
+    *("region", "time_s", "network", "learning_rule", "model", "seed", "layer", "value", "ci_low", "ci_high"),
+    *(
+        "ceiling_lower",
+        "ceiling_upper",
+        "ceiling_null",
+        "p",
+        "p_corrected",
+        "minus_untrained",
+        "minus_low",
+        "minus_high",
+    ),
+]
+
+
+def rsa_sections(rows: pd.DataFrame, results: Path, subject: str) -> list[Section]:
+    """Learning rules against the brain; a modality that is missing is told."""
+    top = Section("Which learning rule is most like this brain" if subject != "group" else "Learning rules and brains")
+    if rows.empty:
+        top.add_text("RSA was not part of this study, or no recording has conditions for it.")
+        return [top]
+    first = rows.iloc[0]
+    top.add_text(
+        f"Dissimilarities of {first['n_conditions']:g} conditions: {first['measure']} in the brain, "
+        f"{first['network_measure']} in the networks, related by {first['comparison']}. The grey band lies between the "
+        "lower and the upper noise ceiling; bars are 95 % intervals; * or a dot: p < 0.05 corrected over all models "
+        "and places. The untrained network is the reference: what it reaches needs no learning."
+    )
+    notes = sorted(set(rows["note"].dropna().astype(str)))
+    top.add_list([f"Note: {note}." for note in notes]) if notes else None
+    missing = [name for key, name in MODALITIES.items() if key not in set(rows["modality"])]
+    for name in missing:
+        top.add_text(f"There is no RSA of {name} here.")
+    parts = [_modality(rows[rows["modality"] == m], results, subject, m) for m in MODALITIES if name_in(rows, m)]
+    return [top, *parts]
+
+
+def name_in(rows: pd.DataFrame, modality: str) -> bool:
+    """Whether a modality has rows."""
+    return bool((rows["modality"] == modality).any())
+
+
+def learning_section(learning: pd.DataFrame) -> Section:
+    """Accuracy and status of every rule."""
+    section = Section("What the learning rules learned")
+    if learning.empty:
+        section.add_text("No network was trained in this study.")
+        return section
+    section.add_text(
+        "learned: the lower 95 % bound of the difference to the untrained network, read out the same way, is above 0; "
+        "else failed. A rule that failed stays in every table."
+    )
+    counts = learning.loc[learning["status"] != "reference", "status"].value_counts()
+    section.add_text(f"{', '.join(f'{number} {status}' for status, number in counts.items())}.") if len(
+        counts
+    ) else None
+    columns = [
+        *("network", "learning_rule", "protocol", "seed", "status", "accuracy", "accuracy_untrained", "difference_low"),
+        *("chance", "readout", "updates", "deviations"),
+    ]
+    columns = [name for name in columns if name in learning]
+    if learning["accuracy"].notna().any() and "accuracy_untrained" in learning:
+        alt = "Accuracy of every learning rule beside the untrained network"
+        section.add_plot(draw_accuracies(learning), "learning", alt, f"{alt}. Blue: learned.", learning[columns])
+    section.add_table(learning[columns], "A row a network, rule and seed", "learning-table")
+    return section
+
+
+def _modality(rows: pd.DataFrame, results: Path, subject: str, modality: str) -> Section:
+    section = Section(f"RSA with {MODALITIES[modality]}", level=3)
+    numbers = rows[[name for name in NUMBERS if name in rows]].dropna(axis=1, how="all")
+    networks = sorted(set(rows["network"].dropna()))
+    if not networks:
+        section.add_text("No network was compared.")
+    for network in networks:
+        own = rows[(rows["network"] == network) | rows["network"].isna()]
+        timed = own["time_s"].notna().any()
+        draw = draw_timecourse if timed else draw_regions
+        alt = f"Similarity of layers of {network} and brain by {'time' if timed else 'region'}, a line a learning rule"
+        caption = f"{alt}." + (" Lines without a rule: other models." if not timed else "")
+        section.add_plot(draw(own), f"rsa-{modality}-{network}", alt, caption, numbers)
+    _add_ceilings(section, rows)
+    section.add_table(_best(rows), "Each rule where it is most like the brain; p corrected", f"rsa-{modality}-best")
+    stored = results / "rsa" / f"sub-{subject}_modality-{modality}_rdms.npz"
+    if stored.exists():
+        _add_rdms(section, load_named_arrays(stored), modality)
+    elif subject != "group":
+        section.add_text("The dissimilarity matrices themselves were not kept.")
+    return section
+
+
+def _best(rows: pd.DataFrame) -> pd.DataFrame:
+    columns = ["learning_rule", "network", "layer", "region", "time_s", "value", "ci_low", "ci_high", "p_corrected"]
+    columns += [name for name in ("minus_untrained", "minus_low", "minus_high", "p_subjects") if name in rows]
+    best = rows[rows["learning_rule"].notna()].sort_values("value", ascending=False, kind="stable")
+    return best.drop_duplicates(["network", "learning_rule"])[columns].dropna(axis=1, how="all")
+
+
+def _add_ceilings(section: Section, rows: pd.DataFrame) -> None:
+    places = rows.drop_duplicates(["region", "time_s"])[["ceiling_upper", "ceiling_null"]]
+    if places["ceiling_upper"].isna().all():
+        section.add_text("No noise ceiling is given here: there are too few runs or subjects for one.")
+        return
+    above = int((places["ceiling_upper"] > places["ceiling_null"]).sum())
+    section.add_text(
+        f"The upper noise ceiling is above what noise alone reaches (its null) in {above} of {len(places)} places; in "
+        "the others no model can be told from another."
+    )
+
+
+def _add_rdms(section: Section, stored: dict[str, np.ndarray], modality: str) -> None:
+    titles = [str(region).replace("_", " ") for region in stored["region"]]
+    rdms = stored["rdms"]
+    if modality == "eeg":
+        kept = _spread_times(stored["time_s"])
+        rdms, titles = rdms[kept], [f"EEG {time:.2f} s" for time in stored["time_s"][kept]]
+    models, names = _last_layers(stored)
+    numbers = pd.DataFrame(np.concatenate([rdms, models]), index=titles + names)
+    first, second = np.triu_indices(len(stored["conditions"]), 1)
+    pairs = [f"{stored['conditions'][i]}|{stored['conditions'][j]}" for i, j in zip(first, second, strict=True)]
+    numbers.columns = pairs
+    alt = f"Dissimilarity matrices of the brain and of models, {len(stored['conditions'])} conditions in the same order"
+    caption = f"{alt} (by name). Dark: unlike, as ranks. Networks: the last layer of each rule."
+    table = numbers.T.reset_index(names="pair")
+    section.add_picture(
+        draw_rdms(np.concatenate([rdms, models]), titles + names), f"rdms-{modality}", alt, caption, table
+    )
+
+
+def _spread_times(times: np.ndarray, most: int = 6) -> np.ndarray:
+    after = np.flatnonzero(times > 0)
+    return after[np.unique(np.linspace(0, len(after) - 1, min(most, len(after))).round().astype(int))]
+
+
+def _last_layers(stored: dict[str, np.ndarray]) -> tuple[np.ndarray, list[str]]:
+    table = pd.DataFrame(
+        {name: stored[f"model_{name}"] for name in ("network", "learning_rule", "model", "seed", "layer")}
+    )
+    table = table.sort_values("layer", kind="stable").drop_duplicates(
+        ["network", "learning_rule", "model"], keep="last"
+    )
+    table = table.sort_index()
+    names = [row.model if row.model != "network" else row.learning_rule.replace("_", " ") for row in table.itertuples()]
+    return stored["model_rdms"][table.index], names
