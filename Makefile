@@ -25,6 +25,7 @@ lint: install
 	ruff check .
 	lint-imports
 	snakefmt --check Snakefile workflow
+	snakemake --lint
 
 test-fast: lint
 	python -m pytest -m "not slow"

@@ -1,4 +1,5 @@
 # The config checked, the run table written, and names that all rules share.
+import os
 import sys
 
 
@@ -39,16 +40,19 @@ if plan.must_simulate:
             f"{RESULTS}/logs/simulate.log",
         benchmark:
             f"{RESULTS}/benchmarks/simulate.tsv"
+        conda:
+            "../../environment.yml"
         resources:
             mem_mb=2000,
             runtime=20,
         params:
+            root=lambda wildcards: ROOT,
             options=plan.simulate_options(),
             config=as_json(config),
             code=stamp(config, "simulate"),
         shell:
-            "rm -f {output.description} && (rmdir {ROOT} 2>/dev/null || true) && "
+            "rm -f {output.description:q} && (rmdir {params.root:q} 2>/dev/null || true) && "
             + RUN
-            + " simulate --out {ROOT} {params.options} 2> {log} && "
+            + " simulate --out {params.root:q} {params.options} 2> {log:q} && "
             + RUN
-            + " index --config {params.config:q} --out {output.index} 2>> {log}"
+            + " index --config {params.config:q} --out {output.index:q} 2>> {log:q}"

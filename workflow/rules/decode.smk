@@ -15,9 +15,17 @@ DECODING = as_json(
 )
 UNIT = f"{RESULTS}/decoding/sub-{{subject}}_protocol-{{protocol}}_fold-{{fold}}_seed-{{seed}}"
 SCORES = f"{RESULTS}/decoding/sub-{{subject}}_protocol-{{protocol}}_seed-{{seed}}"
-SOURCES = (
-    f"--index {INDEX} --derivatives {DERIVATIVES} --stimuli {RESULTS}/stimuli --bids-root {ROOT} "
-    f"--language-model {RESULTS}/language_model --settings {{params.settings:q}}"
+SOURCES = dict(
+    root=ROOT,
+    derivatives=DERIVATIVES,
+    stimuli=lambda wildcards: f"{RESULTS}/stimuli",
+    language_model=lambda wildcards: f"{RESULTS}/language_model",
+    settings=DECODING,
+    device=config["device"],
+)
+FROM_SOURCES = (
+    " --index {input.index:q} --derivatives {params.derivatives:q} --stimuli {params.stimuli:q} "
+    "--bids-root {params.root:q} --language-model {params.language_model:q} --settings {params.settings:q}"
 )
 
 
@@ -35,16 +43,20 @@ rule stimuli:
         f"{RESULTS}/logs/stimuli.log",
     benchmark:
         f"{RESULTS}/benchmarks/stimuli.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=1000,
         runtime=10,
     params:
+        root=ROOT,
         settings=as_json(config["stimuli"]),
+        out=lambda wildcards, output: os.path.dirname(output[0]),
         code=stamp(config, "stimuli"),
     shell:
         RUN
-        + " stimuli --index {input.index} --bids-root {ROOT} --settings {params.settings:q} "
-        "--out {RESULTS}/stimuli 2> {log}"
+        + " stimuli --index {input.index:q} --bids-root {params.root:q} --settings {params.settings:q} "
+        "--out {params.out:q} 2> {log:q}"
 
 
 rule train_language_model:
@@ -63,19 +75,20 @@ rule train_language_model:
         f"{RESULTS}/logs/train_language_model.log",
     benchmark:
         f"{RESULTS}/benchmarks/train_language_model.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
-        settings=DECODING,
+        **SOURCES,
         seed=config["seed"],
-        device=config["device"],
         code=stamp(config, "train_language_model"),
     shell:
         RUN
-        + " train_language_model --index {input.index} --stimuli {RESULTS}/stimuli --bids-root {ROOT} "
+        + " train_language_model --index {input.index:q} --stimuli {params.stimuli:q} --bids-root {params.root:q} "
         "--settings {params.settings:q} --seed {params.seed} --device {params.device} "
-        "--out {RESULTS}/language_model 2> {log}"
+        "--out {params.language_model:q} 2> {log:q}"
 
 
 rule train_decoder:
@@ -101,20 +114,21 @@ rule train_decoder:
         f"{RESULTS}/logs/train_decoder/sub-{{subject}}_{{protocol}}_{{fold}}_{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train_decoder/sub-{{subject}}_{{protocol}}_{{fold}}_{{seed}}.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
-        settings=DECODING,
-        unit=UNIT,
-        device=config["device"],
+        **SOURCES,
+        unit=lambda wildcards, output: os.path.dirname(output[0]),
         code=stamp(config, "train_decoder"),
     shell:
         RUN
-        + " train_decoder "
-        + SOURCES
+        + " train_decoder"
+        + FROM_SOURCES
         + " --subject {wildcards.subject} --protocol {wildcards.protocol} "
-        "--fold {wildcards.fold} --seed {wildcards.seed} --device {params.device} --out {params.unit} 2> {log}"
+        "--fold {wildcards.fold} --seed {wildcards.seed} --device {params.device} --out {params.unit:q} 2> {log:q}"
 
 
 rule decode_unit:
@@ -122,22 +136,27 @@ rule decode_unit:
         rules.train_decoder.output,
         index=INDEX,
     output:
-        multiext(f"{UNIT}/", "decoded.tsv", "identification.npz"),
+        decoded=f"{UNIT}/decoded.tsv",
+        identification=f"{UNIT}/identification.npz",
     log:
         f"{RESULTS}/logs/decode/sub-{{subject}}_{{protocol}}_{{fold}}_{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/decode/sub-{{subject}}_{{protocol}}_{{fold}}_{{seed}}.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        settings=DECODING,
-        unit=UNIT,
-        device=config["device"],
+        **SOURCES,
+        unit=lambda wildcards, output: os.path.dirname(output[0]),
         code=stamp(config, "decode"),
     shell:
-        RUN + " decode " + SOURCES + " --model {params.unit} --device {params.device} "
-        "--out {params.unit}/decoded.tsv 2> {log}"
+        RUN
+        + " decode"
+        + FROM_SOURCES
+        + " --model {params.unit:q} --device {params.device} "
+        "--out {output.decoded:q} 2> {log:q}"
 
 
 rule score_decoder:
@@ -156,11 +175,13 @@ rule score_decoder:
         f"{RESULTS}/logs/score_decoder/sub-{{subject}}_{{protocol}}_{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/score_decoder/sub-{{subject}}_{{protocol}}_{{seed}}.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        settings=DECODING,
+        **SOURCES,
         units=lambda wildcards: plan.units(
             UNIT, wildcards.subject, wildcards.protocol, wildcards.seed
         ),
@@ -168,10 +189,10 @@ rule score_decoder:
         code=stamp(config, "score_decoder"),
     shell:
         RUN
-        + " score_decoder "
-        + SOURCES
-        + " --units {params.units} --truth {params.truth} --seed {wildcards.seed} "
-        "--out {output.scores} 2> {log}"
+        + " score_decoder"
+        + FROM_SOURCES
+        + " --units {params.units:q} --truth {params.truth:q} --seed {wildcards.seed} "
+        "--out {output.scores:q} 2> {log:q}"
 
 
 rule decode:

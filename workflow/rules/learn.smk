@@ -19,12 +19,15 @@ rule train_network:
         f"{RESULTS}/logs/train_network/{{network}}_{{learning_rule}}_{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train_network/{{network}}_{{learning_rule}}_{{seed}}.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         settings=as_json(config["learning"]),
-        folder=NETWORK,
+        root=ROOT,
+        folder=lambda wildcards, output: os.path.dirname(output[0]),
         device=config["device"],
         code=lambda wildcards: stamp(
             config, "train_network", f"brainlm.learning.{wildcards.learning_rule}"
@@ -32,8 +35,8 @@ rule train_network:
     shell:
         RUN
         + " train_network --network {wildcards.network} --learning-rule {wildcards.learning_rule} "
-        "--seed {wildcards.seed} --settings {params.settings:q} --bids-root {ROOT} --device {params.device} "
-        "--out {params.folder} 2> {log}"
+        "--seed {wildcards.seed} --settings {params.settings:q} --bids-root {params.root:q} --device {params.device} "
+        "--out {params.folder:q} 2> {log:q}"
 
 
 rule learn:

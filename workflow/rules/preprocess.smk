@@ -16,17 +16,21 @@ rule preprocess_fmri:
         f"{RESULTS}/logs/preprocess_fmri/{{recording}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/preprocess_fmri/{{recording}}.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=lambda wildcards, attempt: attempt
         * plan.fmri_memory_mb(wildcards.recording),
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=as_json(config["fmri"]),
+        root=ROOT,
+        out=lambda wildcards: f"{DERIVATIVES}/brainlm-fmri",
         code=stamp(config, "preprocess_fmri"),
     shell:
         RUN
-        + " preprocess_fmri --index {input.index} --bids-root {ROOT} --recording {wildcards.recording} "
-        "--settings {params.settings:q} --out {DERIVATIVES}/brainlm-fmri 2> {log}"
+        + " preprocess_fmri --index {input.index:q} --bids-root {params.root:q} --recording {wildcards.recording} "
+        "--settings {params.settings:q} --out {params.out:q} 2> {log:q}"
 
 
 rule preprocess_eeg:
@@ -42,16 +46,20 @@ rule preprocess_eeg:
         f"{RESULTS}/logs/preprocess_eeg/{{recording}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/preprocess_eeg/{{recording}}.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=as_json(config["eeg"]),
+        root=ROOT,
+        out=lambda wildcards: f"{DERIVATIVES}/brainlm-eeg",
         code=stamp(config, "preprocess_eeg"),
     shell:
         RUN
-        + " preprocess_eeg --index {input.index} --bids-root {ROOT} --recording {wildcards.recording} "
-        "--settings {params.settings:q} --out {DERIVATIVES}/brainlm-eeg 2> {log}"
+        + " preprocess_eeg --index {input.index:q} --bids-root {params.root:q} --recording {wildcards.recording} "
+        "--settings {params.settings:q} --out {params.out:q} 2> {log:q}"
 
 
 rule patterns:
@@ -67,17 +75,21 @@ rule patterns:
         f"{RESULTS}/logs/patterns/sub-{{subject}}_{{modality}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/patterns/sub-{{subject}}_{{modality}}.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 20 * attempt,
     params:
         settings=as_json({name: config[name] for name in ("fmri", "eeg", "tasks")}),
+        root=ROOT,
+        derivatives=DERIVATIVES,
         code=stamp(config, "patterns"),
     shell:
         RUN
-        + " patterns --index {input.index} --bids-root {ROOT} --derivatives {DERIVATIVES} "
+        + " patterns --index {input.index:q} --bids-root {params.root:q} --derivatives {params.derivatives:q} "
         "--subject {wildcards.subject} --modality {wildcards.modality} --settings {params.settings:q} "
-        "--out {output.arrays} 2> {log}"
+        "--out {output.arrays:q} 2> {log:q}"
 
 
 rule preprocess:

@@ -14,47 +14,58 @@ rule tables:
         expand(f"{RESULTS}/tables/{{table}}.tsv", table=TABLES),
     log:
         f"{RESULTS}/logs/tables.log",
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=1000,
         runtime=10,
     params:
+        results=lambda wildcards: RESULTS,
+        out=lambda wildcards: f"{RESULTS}/tables",
         code=stamp(config, "tables"),
     shell:
         RUN
-        + " tables --results {RESULTS} --index {input.index} --out {RESULTS}/tables 2> {log}"
+        + " tables --results {params.results:q} --index {input.index:q} --out {params.out:q} 2> {log:q}"
 
 
 rule report_subject:
     input:
         rules.tables.output,
     output:
-        f"{RESULTS}/reports/sub-{{subject}}.html",
+        page=f"{RESULTS}/reports/sub-{{subject}}.html",
     log:
         f"{RESULTS}/logs/report/sub-{{subject}}.log",
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=2000,
         runtime=20,
     params:
+        results=lambda wildcards: RESULTS,
         code=stamp(config, "report_subject"),
     shell:
         RUN
-        + " report_subject --results {RESULTS} --subject {wildcards.subject} --out {output} 2> {log}"
+        + " report_subject --results {params.results:q} --subject {wildcards.subject} --out {output.page:q} 2> {log:q}"
 
 
 rule report_group:
     input:
         rules.tables.output,
     output:
-        f"{RESULTS}/reports/group.html",
+        page=f"{RESULTS}/reports/group.html",
     log:
         f"{RESULTS}/logs/report/group.log",
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=2000,
         runtime=20,
     params:
+        results=lambda wildcards: RESULTS,
         code=stamp(config, "report_group"),
     shell:
-        RUN + " report_group --results {RESULTS} --out {output} 2> {log}"
+        RUN
+        + " report_group --results {params.results:q} --out {output.page:q} 2> {log:q}"
 
 
 rule reports:

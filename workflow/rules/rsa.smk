@@ -13,6 +13,8 @@ rule rsa_subject:
         f"{RESULTS}/logs/rsa/sub-{{subject}}_{{modality}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/rsa/sub-{{subject}}_{{modality}}.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
@@ -22,9 +24,9 @@ rule rsa_subject:
         code=stamp(config, "rsa"),
     shell:
         RUN
-        + " rsa --patterns {input.patterns} --activities {input.activities} --subject {wildcards.subject} "
-        "--modality {wildcards.modality} --settings {params.settings:q} --seed {params.seed} --out {output.rows} "
-        "--rdms-out {output.rdms} 2> {log}"
+        + " rsa --patterns {input.patterns:q} --activities {input.activities:q} --subject {wildcards.subject} "
+        "--modality {wildcards.modality} --settings {params.settings:q} --seed {params.seed} --out {output.rows:q} "
+        "--rdms-out {output.rdms:q} 2> {log:q}"
 
 
 rule rsa_group:
@@ -37,6 +39,8 @@ rule rsa_group:
         f"{RESULTS}/logs/rsa_group.log",
     benchmark:
         f"{RESULTS}/benchmarks/rsa_group.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
@@ -46,8 +50,8 @@ rule rsa_group:
         code=stamp(config, "rsa_group"),
     shell:
         RUN
-        + " rsa_group --rdms {input.rdms} --activities {input.activities} --settings {params.settings:q} "
-        "--seed {params.seed} --out {output} 2> {log}"
+        + " rsa_group --rdms {input.rdms:q} --activities {input.activities:q} --settings {params.settings:q} "
+        "--seed {params.seed} --out {output:q} 2> {log:q}"
 
 
 rule rsa:
