@@ -9,6 +9,7 @@ import pandas as pd
 
 from brainlm.errors import ConfigError, DataError
 from brainlm.io.headers import Header, read_header
+from brainlm.io.series import examine_series, find_series
 from brainlm.io.store import load_json
 from brainlm.io.transcripts import find_transcript
 
@@ -34,8 +35,9 @@ def index_recordings(config: dict) -> pd.DataFrame:
         At the first fault of the folder, a header, events or a pointer; excluded recordings are not opened.
     """
     root = Path(config["bids_root"])
-    check_root(root)
-    found = [row for modality in FILES for row in _find(root, modality)]
+    series = config.get("fmri", {}).get("series")
+    check_root(root, described=not series)
+    found = find_series(root, series) if series else [row for modality in FILES for row in _find(root, modality)]
     if not found:
         raise DataError(f"{root}: expected recordings (sub-*/func/*_bold.nii*, sub-*/eeg/*_eeg.*), found none.")
     table = pd.DataFrame(found, columns=COLUMNS).fillna("")
@@ -48,12 +50,12 @@ def index_recordings(config: dict) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS).sort_values("recording", ignore_index=True)
 
 
-def check_root(root: Path) -> None:
-    """Stop unless ``root`` is a BIDS folder."""
+def check_root(root: Path, described: bool = True) -> None:
+    """Stop unless ``root`` is a folder, and (``described``) a BIDS data set."""
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
         raise ConfigError(f"bids_root: expected a folder, got {root}, which {what}. Set it in the config.")
-    if not (root / "dataset_description.json").is_file():
+    if described and not (root / "dataset_description.json").is_file():
         raise DataError(
             f"{root}: expected a BIDS data set, but it has no dataset_description.json. "
             "Point bids_root at the folder that holds that file."
@@ -187,6 +189,8 @@ def _exclusions(table: pd.DataFrame, exclude: list) -> list[tuple[str, str]]:
 
 
 def _examine(root: Path, row: dict[str, str], config: dict) -> dict[str, str]:
+    if config.get("fmri", {}).get("series"):
+        return row | examine_series(root, row, config)
     header = read_header(root, row["path"], row["modality"], config)
     events = read_events(root / row["events"])
     late = events[events["onset"] + 1e-6 > header.duration_s]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from jaxtyping import Float, Num
+import pandas as pd
+from jaxtyping import Bool, Float, Num
 
 from brainlm.errors import DataError
 from brainlm.io.store import atomic
@@ -30,6 +31,41 @@ def load_series(path: Path) -> tuple[Float[np.ndarray, "x y z time"], Float[np.n
     return series, image.affine
 
 
+def load_region_series(
+    path: Path, regions: list[str]
+) -> tuple[Float[np.ndarray, "regions 1 1 time"], Float[np.ndarray, "4 4"]]:
+    """Mean signals of ``regions``, a column each and a row a sample (text, or TSV/CSV with a header), as a tiny volume.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, has other columns, a value that is not finite, or a region that never changes.
+    """
+    table = read_columns(path)
+    if table.shape[1] != len(regions):
+        raise DataError(
+            f"{path}: expected {len(regions)} regions ({', '.join(regions)}), got {table.shape[1]} columns."
+        )
+    if not np.isfinite(table).all():
+        raise DataError(f"{path}: expected finite values, {(~np.isfinite(table)).sum()} are not. Exclude the run.")
+    if not table.any():
+        raise DataError(f"{path}: expected a recording, got nothing but zeros. Replace it, or exclude the run.")
+    flat = [name for name, change in zip(regions, table.std(axis=0) > 0, strict=True) if not change]
+    if flat:
+        raise DataError(f"{path}: the region {flat[0]} never changes. Take it out of the data, or exclude the run.")
+    return table.T[:, None, None].astype(np.float32), np.eye(4)
+
+
+def read_columns(path: Path) -> Float[np.ndarray, "rows columns"]:
+    """Numbers of a text file: columns parted by white space, or by tab or comma (TSV, CSV) below a header."""
+    try:
+        if path.suffix in (".tsv", ".csv"):
+            return pd.read_csv(path, sep="," if path.suffix == ".csv" else "\t", na_values=["n/a"]).to_numpy(float)
+        return np.loadtxt(path, ndmin=2)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: expected columns of numbers, got {' '.join(str(error).split())}.") from error
+
+
 def load_volume(path: Path) -> tuple[Num[np.ndarray, "x y z"], Float[np.ndarray, "4 4"]]:
     """A volume and its affine (mm)."""
     try:
@@ -40,7 +76,10 @@ def load_volume(path: Path) -> tuple[Num[np.ndarray, "x y z"], Float[np.ndarray,
 
 
 def save_volume(
-    path: Path, data: Num[np.ndarray, "..."], affine: Float[np.ndarray, "4 4"], t_r: float | None = None
+    path: Path,
+    data: Num[np.ndarray, "..."] | Bool[np.ndarray, "..."],
+    affine: Float[np.ndarray, "4 4"],
+    t_r: float | None = None,
 ) -> None:
     """Write NIfTI; a fourth axis is time in steps of ``t_r`` (s)."""
     if data.dtype == bool:

@@ -98,15 +98,16 @@ def find_mask(series: Float[np.ndarray, "x y z time"], affine: np.ndarray, how: 
 
 
 def measure_confounds(
-    series: Float[np.ndarray, "time voxels"], motion: Float[np.ndarray, "time 6"], t_r: float, high_pass_s: float | None
+    series: Float[np.ndarray, "time voxels"],
+    motion: Float[np.ndarray, "time 6"] | None,
+    t_r: float,
+    high_pass_s: float | None,
 ) -> pd.DataFrame:
-    """Confounds under fMRIPrep's names: motion and its expansions, displacement, DVARS, global signal, cosines."""
-    table = pd.DataFrame(motion, columns=MOTION)
-    for name in MOTION:
-        table[f"{name}_derivative1"] = table[name].diff()
-        table[f"{name}_power2"] = table[name] ** 2
-        table[f"{name}_derivative1_power2"] = table[f"{name}_derivative1"] ** 2
-    table["framewise_displacement"] = framewise_displacement(motion)
+    """Confounds under fMRIPrep's names: motion and its expansions, displacement, DVARS, global signal, cosines.
+
+    Where ``motion`` is None (not estimated), nothing is said about it.
+    """
+    table = pd.DataFrame(index=range(len(series))) if motion is None else _motion_table(motion)
     table["dvars"] = np.concatenate([[np.nan], np.sqrt(np.square(np.diff(series, axis=0)).mean(axis=1))])
     table["global_signal"] = series.mean(axis=1)
     for i, cosine in enumerate(_cosines(len(series), t_r, high_pass_s)):
@@ -126,12 +127,17 @@ def clean_series(
     Raises
     ------
     ValueError
-        If a set is unknown.
+        If a set is unknown, or asks for motion that was not estimated.
     """
     unknown = [name for name in names if name not in CONFOUND_SETS]
     if unknown:
         raise ValueError(f"unknown confounds {unknown[0]!r}; known: {', '.join(CONFOUND_SETS)}.")
     columns = [column for name in names for column in CONFOUND_SETS[name]]
+    lacking = [column for column in columns if column not in confounds]
+    if lacking:
+        raise ValueError(
+            f"confounds {names}: {lacking[0]} was not measured. Set fmri.motion_correction: true, or take the set out."
+        )
     columns += [column for column in confounds if column.startswith("cosine_")]
     regressors = confounds[columns].fillna(0).to_numpy() if columns else None
     return clean(
@@ -146,18 +152,33 @@ def clean_series(
 
 
 def measure_quality(series: Float[np.ndarray, "time voxels"], confounds: pd.DataFrame) -> dict[str, float]:
-    """What a person looks at first: movement, DVARS, temporal signal-to-noise ratio, voxels."""
-    moved = confounds["framewise_displacement"]
+    """What a person looks at first: movement (where estimated), DVARS, temporal signal-to-noise ratio, voxels."""
     deviation = series.std(axis=0)
-    return {
-        "fd_mean_mm": float(moved.mean()),
-        "fd_max_mm": float(moved.max()),
-        "fd_above_0.5mm_share": float((moved > 0.5).mean()),
+    moved = _measure_movement(confounds["framewise_displacement"]) if "framewise_displacement" in confounds else {}
+    return moved | {
         "dvars_mean": float(confounds["dvars"].mean()),
         "tsnr_median": float(np.median(series.mean(axis=0)[deviation > 0] / deviation[deviation > 0])),
         "voxels": float(series.shape[1]),
         "volumes": float(len(series)),
     }
+
+
+def _measure_movement(displacement: pd.Series) -> dict[str, float]:
+    return {
+        "fd_mean_mm": float(displacement.mean()),
+        "fd_max_mm": float(displacement.max()),
+        "fd_above_0.5mm_share": float((displacement > 0.5).mean()),
+    }
+
+
+def _motion_table(motion: Float[np.ndarray, "time 6"]) -> pd.DataFrame:
+    table = pd.DataFrame(motion, columns=MOTION)
+    for name in MOTION:
+        table[f"{name}_derivative1"] = table[name].diff()
+        table[f"{name}_power2"] = table[name] ** 2
+        table[f"{name}_derivative1_power2"] = table[f"{name}_derivative1"] ** 2
+    table["framewise_displacement"] = framewise_displacement(motion)
+    return table
 
 
 def _cosines(n_times: int, t_r: float, high_pass_s: float | None) -> Float[np.ndarray, "cosines time"]:

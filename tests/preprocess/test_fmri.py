@@ -95,3 +95,13 @@ def test_resampling_onto_another_grid_keeps_places():
     moved = fmri.to_grid(series, AFFINE, grid)
     peak = np.array(np.unravel_index(moved[..., 0].argmax(), grid.shape)) * 3.0
     assert np.abs(peak - np.array([40, 44, 36])).max() <= 1.5
+
+
+def test_motion_that_was_not_sought_cannot_be_regressed_out():
+    series = np.random.default_rng(0).normal(100, 1, (30, 2))
+    confounds = fmri.measure_confounds(series, None, 2.0, 20)
+    assert not set(fmri.MOTION) & set(confounds) and "framewise_displacement" not in confounds
+    assert "fd_mean_mm" not in fmri.measure_quality(series, confounds)
+    assert fmri.clean_series(series, confounds, ["global_signal"], standardize=True).shape == (30, 2)
+    with pytest.raises(ValueError, match="trans_x was not measured. Set fmri.motion_correction: true"):
+        fmri.clean_series(series, confounds, ["motion6"], standardize=True)
