@@ -2,6 +2,7 @@
 
 import warnings
 
+import matplotlib as mpl
 import nibabel as nib
 import numpy as np
 from jaxtyping import Bool, Float
@@ -11,6 +12,7 @@ from nilearn import plotting
 from brainlm.figures.style import FAINT, make_panels
 
 MAP_COLOURS = "YlOrBr"  # from light to dark, so that order survives grey print
+LIGHTEST = 0.6  # share of the threshold where the colours start, so that the lowest rate shown is not white
 FEWEST_SLICES = 4  # a grid thinner than this is one picture, not a volume
 
 
@@ -28,7 +30,7 @@ def draw_slices(
     """
     if min(rate.shape) < FEWEST_SLICES:
         return _one_picture(rate, mask, selected)
-    figure = Figure(figsize=(8, 1.9))
+    figure = Figure(figsize=(8, 1.6))
     threshold = top_share(rate, share)
     under = {} if on_template else {"bg_img": nib.Nifti1Image(mask.astype(np.float32) * 0.3, affine)}
     with warnings.catch_warnings():
@@ -39,17 +41,19 @@ def draw_slices(
             display_mode="z",
             cut_coords=slice_heights(rate, affine, threshold),
             cmap=MAP_COLOURS,
-            vmin=0,
+            vmin=LIGHTEST * threshold,
             vmax=float(rate.max()),
-            symmetric_cbar=False,
+            colorbar=False,
             black_bg=False,
             draw_cross=False,
             figure=figure,
+            axes=(0, 0, 0.93, 1),
             **under,
         )
         if selected is not None and 0 < selected.sum() < mask.sum():
             outline = nib.Nifti1Image(selected.astype(np.float32), affine)
             display.add_contours(outline, levels=[0.5], colors="#0072b2", linewidths=0.9)
+    _add_scale(figure, threshold, float(rate.max()))
     return figure
 
 
@@ -64,7 +68,7 @@ def draw_glass(rate: Float[np.ndarray, "x y z"], affine: Float[np.ndarray, "4 4"
             threshold=threshold * 0.999,
             display_mode="lyrz",
             cmap=MAP_COLOURS,
-            vmin=0,
+            vmin=LIGHTEST * threshold,
             vmax=float(rate.max()),
             colorbar=False,
             black_bg=False,
@@ -93,6 +97,18 @@ def slice_heights(
     in_slice = np.where(rate >= threshold, rate, 0).sum(axis=(0, 1))
     best = np.sort(np.argsort(-in_slice, kind="stable")[: min(most, int((in_slice > 0).sum()))])
     return [float((affine @ [0, 0, k, 1])[2]) for k in best]
+
+
+def _add_scale(figure: Figure, low: float, high: float) -> None:
+    axis = figure.add_axes((0.945, 0.22, 0.009, 0.56))
+    shown = mpl.colormaps[MAP_COLOURS](np.linspace(0, 1, 64)[:, None])
+    axis.imshow(shown, origin="lower", aspect="auto", extent=(0, 1, LIGHTEST * low, high))
+    axis.set_ylim(low, high)
+    axis.set_xticks([])
+    axis.yaxis.tick_right()
+    axis.set_yticks([low, high], [f"{low:.2g}", f"{high:.2g}"], fontsize=7)
+    axis.set_title("nats", fontsize=7)
+    axis.spines[:].set_visible(False)
 
 
 def _one_picture(rate: np.ndarray, mask: np.ndarray, selected: np.ndarray | None) -> Figure:

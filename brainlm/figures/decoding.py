@@ -6,7 +6,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from brainlm.figures.style import ACCENT, FAINT, INK, SOFT, make_panels, plain_words
+from brainlm.figures.style import ACCENT, FAINT, INK, SOFT, make_panels, name_panel, plain_words
 
 REFERENCES = ("upper_bound", "wrong_subject")  # no controls: they see more than a decoder may
 
@@ -70,7 +70,7 @@ def draw_rank_course(windows: pd.DataFrame) -> Figure:
         axis.axhline(0.5, color=SOFT, lw=0.8)
         axis.set_ylim(-0.05, 1.05)
         axis.set_yticks([0, 0.5, 1])
-        axis.set_title(story, loc="left")
+        name_panel(axis, story)
     axes[-1].set_xlabel("time in the story (s)")
     figure.supylabel("rank of the true text", size=9)
     return figure
@@ -100,7 +100,7 @@ def draw_history(history: pd.DataFrame) -> Figure:
     figure, axes = make_panels(7.6, 1.75 * rows, rows=rows, columns=columns)
     for axis, name in zip(axes, names, strict=False):
         axis.plot(history["update"], history[name], color=ACCENT, lw=1.4)
-        axis.set_title(plain_words(name), loc="left")
+        name_panel(axis, plain_words(name))
     for axis in axes[len(names) :]:
         axis.set_axis_off()
     for axis in axes[max(0, len(names) - columns) : len(names)]:
@@ -119,7 +119,7 @@ def draw_choices(choices: pd.DataFrame) -> Figure:
         axis.set_xscale("log")
         axis.set_xticks(best.index, [str(n) for n in best.index], rotation=45)
         axis.minorticks_off()
-        axis.set_title(head, loc="left")
+        name_panel(axis, head)
         axis.set_xlabel("voxels kept")
     axes[0].set_ylabel("validation score")
     return figure
@@ -136,7 +136,7 @@ def draw_subjects(rows: pd.DataFrame, metrics: list[str], chance: float) -> Figu
         axis.axvline(middle, color=SOFT, lw=0.9, ls=(0, (4, 3)))
         _intervals(axis, own, place)
         axis.scatter(own["value"].astype(float), place, s=36, color=ACCENT, zorder=3)
-        axis.set_title(plain_words(metric), loc="left")
+        name_panel(axis, plain_words(metric))
     axes[0].set_yticks(range(len(labels)), labels[::-1])
     axes[0].set_ylim(-0.6, len(labels) - 0.4)
     return figure

@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from scipy.spatial.distance import squareform
 from scipy.stats import rankdata
 
-from brainlm.figures.style import FAINT, INK, SOFT, make_panels, plain_words, series_styles
+from brainlm.figures.style import FAINT, INK, SOFT, make_panels, name_panel, plain_words, series_styles
 
 ALPHA = 0.05
+MODEL_DASHES = ((0, (1, 3)), (0, (6, 3)), (0, (6, 2, 1, 2)), "-")  # models that are no network
 
 
 def draw_rdms(rdms: Float[np.ndarray, "rdms pairs"], titles: list[str]) -> Figure:
@@ -34,7 +35,7 @@ def average_seeds(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_regions(rows: pd.DataFrame) -> Figure:
-    """Similarity of every layer of every rule with each region (a panel); band: noise ceiling; dots: other models."""
+    """Similarity of every layer of every rule with each region (a panel); band: noise ceiling; lines: models."""
     rows = average_seeds(rows)
     regions = list(dict.fromkeys(rows["region"]))
     columns = min(3, len(regions))
@@ -53,13 +54,12 @@ def draw_regions(rows: pd.DataFrame) -> Figure:
             axis.vlines(at, part["ci_low"], part["ci_high"], color=style["color"], lw=0.9, alpha=0.6)
             axis.plot(at, part["value"], ms=4.5, lw=1, label=plain_words(rule), **style)
             _stars(axis, at, part)
-        for name, part in own[own["learning_rule"].isna()].groupby("model"):
-            axis.axhline(float(part["value"].iloc[0]), color=FAINT, lw=1)
-            axis.text(len(layers) - 0.45, float(part["value"].iloc[0]), name, fontsize=6.5, color=SOFT, va="bottom")
+        for (name, part), dashes in zip(own[own["learning_rule"].isna()].groupby("model"), MODEL_DASHES, strict=False):
+            axis.axhline(float(part["value"].iloc[0]), color=INK, lw=0.9, ls=dashes, label=f"model: {name}")
         axis.axhline(0, color=SOFT, lw=0.8)
-        axis.set_title(plain_words(region), loc="left")
+        name_panel(axis, plain_words(region))
         axis.set_xticks(range(len(layers)), layers)
-    _finish(figure, axes, len(regions), styles)
+    _finish(figure, axes, len(regions))
     return figure
 
 
@@ -84,9 +84,9 @@ def draw_timecourse(rows: pd.DataFrame) -> Figure:
             axis.scatter(found["time_s"], np.full(len(found), bottom - (k + 1) * step), s=5, color=style["color"])
         axis.axhline(0, color=SOFT, lw=0.8)
         axis.axvline(0, color=SOFT, lw=0.8, ls=":")
-        axis.set_title(layer, loc="left")
+        name_panel(axis, layer)
     axes[-1].set_xlabel("time after the stimulus (s)")
-    _finish(figure, axes, len(layers), styles)
+    _finish(figure, axes, len(layers))
     return figure
 
 
@@ -118,8 +118,8 @@ def _stars(axis: Axes, at: np.ndarray, rows: pd.DataFrame) -> None:
         axis.annotate("*", (x, y), ha="center", va="bottom", fontsize=8, color=INK)
 
 
-def _finish(figure: Figure, axes: list[Axes], used: int, styles: dict) -> None:
+def _finish(figure: Figure, axes: list[Axes], used: int) -> None:
     for axis in axes[used:]:
         axis.set_axis_off()
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(5, len(styles)), fontsize=8, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(5, len(labels)), fontsize=8, frameon=False)

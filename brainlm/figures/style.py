@@ -27,7 +27,11 @@ def quiet(axis: Axes) -> None:
     axis.tick_params(labelsize=8, color=SOFT, labelcolor=INK)
     axis.xaxis.label.set_size(9)
     axis.yaxis.label.set_size(9)
-    axis.title.set_size(9)
+
+
+def name_panel(axis: Axes, name: str) -> None:
+    """The name of a panel above its left edge."""
+    axis.set_title(name, loc="left", fontsize=9, color=INK)
 
 
 def series_styles(names: list[str]) -> dict[str, dict]:

@@ -1,6 +1,7 @@
 """One self-contained HTML page out of texts, figures and tables."""
 
 import base64
+import gzip
 import io
 import re
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from matplotlib.figure import Figure
 
 from brainlm.report.sentences import show
 
+LARGE = 50_000  # bytes of TSV from which on it is packed
 TOKEN = re.compile(r"[\u3400-\u9fff]|(?:(?![\u3400-\u9fff])[\w'])+")
 
 
@@ -57,7 +59,7 @@ class Section:
             {"name": str(column).replace("_", " "), "number": _is_number(table[column])} for column in table.columns
         ]
         rows = [[show(cell, str(c)) for cell, c in zip(row, table.columns, strict=True)] for row in table.to_numpy()]
-        block = {"columns": columns, "rows": rows, "caption": caption, "numbers": _as_link(table), "name": name}
+        block = {"columns": columns, "rows": rows, "caption": caption, "numbers": _as_link(table, name)}
         self.blocks.append({"kind": "table"} | block)
 
     def add_pair(self, where: str, true: Markup, decoded: Markup) -> None:
@@ -66,7 +68,7 @@ class Section:
 
     def _add_figure(self, kind: str, stored: bytes, block: dict, numbers: pd.DataFrame) -> None:
         image = f"data:image/{kind};base64,{base64.b64encode(stored).decode()}"
-        self.blocks.append({"kind": "figure", "image": image, "numbers": _as_link(numbers)} | block)
+        self.blocks.append({"kind": "figure", "image": image, "numbers": _as_link(numbers, block["name"])} | block)
 
 
 def render(title: str, subtitle: str, headline: str, sections: list[Section], stamps: Sequence[str] = ()) -> str:
@@ -106,6 +108,10 @@ def _saved(figure: Figure, kind: str, **options: object) -> bytes:
     return stored.getvalue()
 
 
-def _as_link(table: pd.DataFrame) -> str:
-    text = table.to_csv(sep="\t", index=False, na_rep="n/a", float_format="%.6g")
-    return "data:text/tab-separated-values;base64," + base64.b64encode(text.encode()).decode()
+def _as_link(table: pd.DataFrame, name: str) -> dict[str, str]:
+    """The table as TSV inside a link, packed by gzip where it is large."""
+    stored = table.to_csv(sep="\t", index=False, na_rep="n/a", float_format="%.6g").encode()
+    kind, name = "text/tab-separated-values", f"{name}.tsv"
+    if len(stored) > LARGE:
+        stored, kind, name = gzip.compress(stored, mtime=0), "application/gzip", f"{name}.gz"
+    return {"link": f"data:{kind};base64,{base64.b64encode(stored).decode()}", "file": name}

@@ -38,6 +38,11 @@ def show_p(p: float) -> str:
     return "< 0.0001" if p < 0.0001 else f"{p:.2g}"
 
 
+def show_share(value: float) -> str:
+    """A share in percent."""
+    return f"{100 * value:.0f} %"
+
+
 def headline(gain: Mapping | None) -> str:
     """The gain over the best no-brain control on its base metric, with interval and p; no difference told plainly.
 
@@ -49,7 +54,8 @@ def headline(gain: Mapping | None) -> str:
     control = f"the best control without the brain ({str(gain['best_control']).replace('_', ' ')})"
     numbers = (
         f"gain {gain['value']:+.3f} (95 % interval {gain['ci_low']:+.3f} to {gain['ci_high']:+.3f}, "
-        f"p = {show_p(gain['p_gain'])}, {show(gain['n'])} windows in {show(gain['n_effective'])} independent blocks)"
+        f"p\u00a0=\u00a0{show_p(gain['p_gain'])}, {show(gain['n'])} windows in {show(gain['n_effective'])} "
+        "independent blocks)"
     )
     if gain["ci_low"] > 0 and gain["p_gain"] < ALPHA:
         return f"The decoded text beats {control} in {what}: {numbers}."
@@ -62,8 +68,9 @@ def rank_sentence(row: Mapping, rate_only: Mapping | None) -> str:
     """One rank with its chance, null, p and number of blocks, and what the number of words alone reaches."""
     text = (
         f"{NAMES[row['metric']]} {row['value']:.2f} (95 % interval {row['ci_low']:.2f} to {row['ci_high']:.2f}): the "
-        f"true text ranks above {row['value']:.0%} of the other candidates; chance is 0.50, the shifted brain reaches "
-        f"{row['null']:.2f}, {p_clause(row)}; {show(row['n'])} windows in {show(row['n_effective'])} independent blocks"
+        f"true text ranks above {show_share(row['value'])} of the other candidates; chance is 0.50, the shifted brain "
+        f"reaches {row['null']:.2f}, {p_clause(row)}; {show(row['n'])} windows in {show(row['n_effective'])} "
+        "independent blocks"
     )
     text += f", {show(row['left_out'])} left out for want of candidates." if _some(row, "left_out") else "."
     if rate_only is not None:
@@ -74,14 +81,15 @@ def rank_sentence(row: Mapping, rate_only: Mapping | None) -> str:
 def accuracy_sentence(row: Mapping) -> str:
     """Accuracy of the decoded labels with chance and p."""
     return (
-        f"The decoded text names the true label in {row['value']:.0%} of {show(row['n'])} blocks (95 % interval "
-        f"{row['ci_low']:.0%} to {row['ci_high']:.0%}); chance is {row['null']:.0%}, {p_clause(row)}."
+        f"The decoded text names the true label in {show_share(row['value'])} of {show(row['n'])} blocks (95 % "
+        f"interval {show_share(row['ci_low'])} to {show_share(row['ci_high'])}); chance is {show_share(row['null'])}, "
+        f"{p_clause(row)}."
     )
 
 
 def p_clause(row: Mapping) -> str:
     """p with the number of draws; where the data allow no p below alpha, that is said."""
-    clause = f"p = {show_p(row['p'])}"
+    clause = f"p\u00a0=\u00a0{show_p(row['p'])}"
     if _some(row, "n_null"):
         clause += f" over {show(row['n_null'])} draws"
         smallest = 1 / (1 + float(row["n_null"]))

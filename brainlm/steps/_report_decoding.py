@@ -66,12 +66,15 @@ def find_decoded(results: Path, subject: str, units: list[Path], decoding: pd.Da
     return found
 
 
-def decoding_sections(decoded: Decoded) -> list[Section]:
-    """Scores, examples, identification, maps, controls, training and split of one group."""
+def decoding_sections(decoded: Decoded, headline: str) -> list[Section]:
+    """Scores, examples, identification, maps, controls, training and split of one group.
+
+    ``headline`` stands on top of the page and is not told again.
+    """
     protocol = sentences.PROTOCOLS.get(decoded.protocol, decoded.protocol)
     title = f"Decoding {protocol}" + (f", seed {decoded.seed}" if decoded.seed else "")
     scores = Section(title)
-    _add_scores(scores, decoded)
+    _add_scores(scores, decoded, headline)
     windows = pd.concat([_windows(*pair) for pair in zip(decoded.units, decoded.facts, strict=True)])
     windows = windows.reset_index(drop=True)
     return [
@@ -86,7 +89,7 @@ def decoding_sections(decoded: Decoded) -> list[Section]:
     ]
 
 
-def _add_scores(section: Section, decoded: Decoded) -> None:
+def _add_scores(section: Section, decoded: Decoded, headline: str) -> None:
     rows = decoded.rows
     if rows.empty:
         section.add_text("The table decoding has no row of this unit: it was not scored.")
@@ -104,7 +107,8 @@ def _add_scores(section: Section, decoded: Decoded) -> None:
         told.append(sentences.accuracy_sentence(own.loc["accuracy"].to_dict()))
         told.append("Ranks among windows are not defined for labels; the accuracy takes their place.")
     if "gain" in own.index:
-        told.append(sentences.headline(own.loc["gain"].to_dict() | {"metric": "gain"}))
+        gain = sentences.headline(own.loc["gain"].to_dict())
+        told += [gain] if gain != headline else []
         blocks = own.loc["gain", "n_effective"]
         if blocks < ENOUGH_BLOCKS:
             told.append(
@@ -154,7 +158,7 @@ def _texts(decoded: Decoded, windows: pd.DataFrame) -> Section:
     elif content:
         section.add_text(
             "Content words that stand in both texts are marked; content words that were said and not decoded, or "
-            "decoded and not said, are underlined. Unmarked words are function words."
+            "decoded and not said, are underlined. The rest are function words, or no words."
         )
     else:
         section.add_text("The language model's word counts are missing here, so that no word is marked.")
@@ -228,14 +232,14 @@ def _maps(decoded: Decoded) -> Section:
     on_template = bool(settings) and all(part.get("grid") == "template" for part in settings)
     if len(decoded.units) > 1:
         section.add_text(f"Means over the gates of {len(decoded.units)} folds; selected: in at least half of them.")
-    share = f"the {SHARE:.0%} of voxels that may pass most"
+    share = f"the {sentences.show_share(SHARE)} of voxels that may pass most"
     for name, what in (("rate", "content gates"), ("timing_rate", "timing gates, which give length and pace")):
         rate, affine = _mean_volume(decoded.units, f"{name}.nii.gz")
         if not (rate > 0).any():
             section.add_text(f"The {what}: none of them is open, so that there is no map.")
             continue
         selected = _mean_volume(decoded.units, "selected.nii.gz")[0] >= 0.5 if name == "rate" else None
-        outlined = " Blue outline: the selected voxels." if selected is not None and selected.any() else ""
+        outlined = "" if selected is None else _selection(int(selected.sum()), int(mask.sum()))
         numbers = _peaks(rate, affine, selected)
         caption = f"The {what}: {share} (nats a sample), on axial slices (z in mm).{outlined}"
         figure = draw_slices(rate, mask, affine, on_template, selected, SHARE)
@@ -247,6 +251,12 @@ def _maps(decoded: Decoded) -> Section:
     if not on_template:
         section.add_text("The recordings are on their own grid, so that no template or glass brain is drawn.")
     return section
+
+
+def _selection(n_selected: int, n_voxels: int) -> str:
+    if n_selected == n_voxels:
+        return " All voxels were kept."
+    return f" Blue outline: the {n_selected} selected voxels." if n_selected else " No voxel was selected."
 
 
 def _mean_volume(units: list[Path], name: str) -> tuple[np.ndarray, np.ndarray]:

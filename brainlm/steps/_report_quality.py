@@ -65,7 +65,7 @@ def _modality(rows: pd.DataFrame, modality: str, ranked: bool) -> Section:
     table = wide.reset_index(names="recording").rename(columns=lambda name: str(name))
     if shown and len(wide) <= 80:
         alt = f"{' and '.join(shown.values())} of every recording; dashes: median"
-        section.add_plot(draw_quality(wide, shown), f"quality-{modality}", alt, f"{alt}.", table)
+        section.add_plot(draw_quality(wide, shown), f"quality-{modality}", alt, f"{alt[0].upper()}{alt[1:]}.", table)
     section.add_table(table, "A row a recording", f"quality-{modality}-table")
     return section
 

@@ -114,9 +114,10 @@ def _add_ceilings(section: Section, rows: pd.DataFrame) -> None:
         section.add_text("No noise ceiling is given here: there are too few runs or subjects for one.")
         return
     above = int((places["ceiling_upper"] > places["ceiling_null"]).sum())
+    rest = "" if above == len(places) else "; in the others the brain is too noisy to tell models apart"
     section.add_text(
-        f"The upper noise ceiling is above what noise alone reaches (its null) in {above} of {len(places)} places; in "
-        "the others no model can be told from another."
+        f"The upper noise ceiling is above what noise alone reaches (its null) in {above} of {len(places)} places"
+        f"{rest}."
     )
 
 

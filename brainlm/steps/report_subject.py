@@ -27,7 +27,8 @@ def report_subject(*, results: Path, subject: str, out: Path) -> None:
         raise DataError(f"{results / 'tables'}: expected rows of subject {subject!r}, found none. Check the label.")
     units = find_units(results, subject)
     groups = find_decoded(results, subject, units, own["decoding"], own["selector"])
-    sections = [section for group in groups for section in decoding_sections(group)]
+    told = headline(_gain(own["decoding"]))
+    sections = [section for group in groups for section in decoding_sections(group, told)]
     if not groups:
         sections.append(Section("Decoding"))
         sections[0].add_text("Nothing was decoded for this subject: no task with a story or labels in fMRI.")
@@ -40,9 +41,7 @@ def report_subject(*, results: Path, subject: str, out: Path) -> None:
         methods_section(results, [subject], {f["kind"] for g in groups for f in g.facts}, own["rsa"], _has_eeg(own)),
         limits_section(),
     ]
-    html = render(
-        f"Subject {subject}", _subtitle(own), headline(_gain(own["decoding"])), sections, stamps(own["decoding"])
-    )
+    html = render(f"Subject {subject}", _subtitle(own), told, sections, stamps(own["decoding"]))
     with atomic(out) as tmp:
         tmp.write_text(html, encoding="utf-8")
 
