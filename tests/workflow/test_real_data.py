@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import mne
+import numpy as np
 import pandas as pd
 import pytest
+from nilearn.glm.first_level import compute_regressor
 from running import snakemake
 
 pytestmark = pytest.mark.slow
@@ -56,3 +58,20 @@ def test_eeglab_recording_keeps_its_square_response(real_data, tmp_path):
     evoked = epochs.average(picks="Pz")
     peak = evoked.copy().crop(0.2, 0.7).get_peak(mode="pos")[1]
     assert abs(peak - 0.43) <= 0.03
+
+
+def test_alice_s_regions_follow_the_story_s_words_and_each_other(real_data, tmp_path):
+    root = real_data / "alice-fmri-roi"
+    results = tmp_path / "results"
+    run_example("alice", root, tmp_path, "preprocess", str(results / "stimuli" / "done"))
+    people = np.stack([np.load(path) for path in sorted(results.rglob("*_desc-model_timeseries.npy"))])
+    assert people.shape == (19, 362, 6)
+    words = pd.read_csv(next(results.glob("stimuli/*_words.tsv")), sep="\t", keep_default_na=False)
+    assert len(words) == 2127
+    condition = np.stack([words["onset"], words["duration"] * 0, np.ones(len(words))])
+    rate = compute_regressor(condition, "spm", 20 + 2.0 * np.arange(362))[0][:, 0]
+    assert np.corrcoef(rate, np.loadtxt(root / "alice_data_shared" / "s18-rate.txt"))[0, 1] > 0.95
+    for region, published in enumerate([0.28, 0.14, 0.39, 0.27, 0.19, 0.12]):  # of 27 people, these 19 among them
+        others = people[..., region].sum(axis=0)
+        shared = np.mean([np.corrcoef(one, others - one)[0, 1] for one in people[..., region]])
+        assert abs(shared - published) < 0.1

@@ -48,7 +48,7 @@ if plan.must_simulate:
         params:
             root=lambda wildcards: ROOT,
             options=plan.simulate_options(),
-            config=as_json(config),
+            config=lambda wildcards: as_json(config),
             code=stamp(config, "simulate"),
         shell:
             "rm -f {output.description:q} && (rmdir {params.root:q} 2>/dev/null || true) && "

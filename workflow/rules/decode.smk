@@ -20,7 +20,7 @@ SOURCES = dict(
     derivatives=DERIVATIVES,
     stimuli=lambda wildcards: f"{RESULTS}/stimuli",
     language_model=lambda wildcards: f"{RESULTS}/language_model",
-    settings=DECODING,
+    settings=lambda wildcards: DECODING,
     device=config["device"],
 )
 FROM_SOURCES = (
@@ -50,7 +50,7 @@ rule stimuli:
         runtime=10,
     params:
         root=ROOT,
-        settings=as_json(config["stimuli"]),
+        settings=lambda wildcards: as_json(config["stimuli"]),
         out=lambda wildcards, output: os.path.dirname(output[0]),
         code=stamp(config, "stimuli"),
     shell:

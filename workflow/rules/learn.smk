@@ -25,7 +25,7 @@ rule train_network:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
-        settings=as_json(config["learning"]),
+        settings=lambda wildcards: as_json(config["learning"]),
         root=ROOT,
         folder=lambda wildcards, output: os.path.dirname(output[0]),
         device=config["device"],

@@ -23,7 +23,7 @@ rule preprocess_fmri:
         * plan.fmri_memory_mb(wildcards.recording),
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=as_json(config["fmri"]),
+        settings=lambda wildcards: as_json(config["fmri"]),
         root=ROOT,
         out=lambda wildcards: f"{DERIVATIVES}/brainlm-fmri",
         code=stamp(config, "preprocess_fmri"),
@@ -52,7 +52,7 @@ rule preprocess_eeg:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=as_json(config["eeg"]),
+        settings=lambda wildcards: as_json(config["eeg"]),
         root=ROOT,
         out=lambda wildcards: f"{DERIVATIVES}/brainlm-eeg",
         code=stamp(config, "preprocess_eeg"),
@@ -81,7 +81,9 @@ rule patterns:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 20 * attempt,
     params:
-        settings=as_json({name: config[name] for name in ("fmri", "eeg", "tasks")}),
+        settings=lambda wildcards: as_json(
+            {name: config[name] for name in ("fmri", "eeg", "tasks")}
+        ),
         root=ROOT,
         derivatives=DERIVATIVES,
         code=stamp(config, "patterns"),

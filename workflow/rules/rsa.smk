@@ -19,7 +19,7 @@ rule rsa_subject:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        settings=as_json(config["rsa"]),
+        settings=lambda wildcards: as_json(config["rsa"]),
         seed=config["seed"],
         code=stamp(config, "rsa"),
     shell:
@@ -45,7 +45,7 @@ rule rsa_group:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        settings=as_json(config["rsa"]),
+        settings=lambda wildcards: as_json(config["rsa"]),
         seed=config["seed"],
         code=stamp(config, "rsa_group"),
     shell:
