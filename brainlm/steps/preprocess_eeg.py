@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from brainlm.errors import DataError
 from brainlm.io.eeg import load_raw, save_raw
 from brainlm.io.headers import sidecar
 from brainlm.io.store import find_row, read_index, save_json
@@ -17,7 +18,10 @@ def preprocess_eeg(*, index: Path, bids_root: Path, recording: str, settings: di
     raw = load_raw(bids_root, row["path"])
     told = sidecar(bids_root, row["path"]).get("PowerLineFrequency")
     line_hz = settings["line_hz"] or (told if isinstance(told, int | float) else None)
-    cleaned = clean_eeg(raw, settings, line_hz)
+    try:
+        cleaned = clean_eeg(raw, settings, line_hz)
+    except ValueError as error:
+        raise DataError(f"{bids_root / row['path']}: {' '.join(str(error).split())} Exclude the run.") from error
     stem = out / recording
     save_raw(stem.with_name(f"{stem.name}_desc-preproc_eeg.fif"), cleaned.raw)
     quality = measure_quality(raw, cleaned) | {"bad_channel_names": ", ".join(cleaned.bad_channels) or "none"}
