@@ -1,5 +1,7 @@
 """Figures of decoding: ranks with their nulls, who was taken for whom, controls, and training."""
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -136,7 +138,7 @@ def draw_subjects(rows: pd.DataFrame, metrics: list[str], chance: float) -> Figu
         axis.axvline(middle, color=SOFT, lw=0.9, ls=(0, (4, 3)))
         _intervals(axis, own, place)
         axis.scatter(own["value"].astype(float), place, s=36, color=ACCENT, zorder=3)
-        name_panel(axis, plain_words(metric))
+        name_panel(axis, textwrap.fill(plain_words(metric), 20))
     axes[0].set_yticks(range(len(labels)), labels[::-1])
     axes[0].set_ylim(-0.6, len(labels) - 0.4)
     return figure

@@ -101,7 +101,7 @@ def draw_accuracies(rows: pd.DataFrame) -> Figure:
     axis.scatter(rows["accuracy"], place, s=40, c=colours, zorder=3, gid="accuracy")
     axis.set_yticks(range(len(names)), [f"{plain_words(rule)} ({network})" for network, rule in names])
     axis.set_xlim(0, 1.02)
-    axis.set_xlabel("accuracy on held-out pictures; tick: the untrained network read out the same way")
+    axis.set_xlabel("accuracy on held-out pictures")
     return figure
 
 

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from brainlm.report.sentences import show
 
 LARGE = 50_000  # bytes of TSV from which on it is packed
+LONG = 40  # characters from which on a cell may run over several lines
 TOKEN = re.compile(r"[\u3400-\u9fff]|(?:(?![\u3400-\u9fff])[\w'])+")
 
 
@@ -55,16 +56,14 @@ class Section:
 
     def add_table(self, table: pd.DataFrame, caption: str, name: str) -> None:
         """Show a table, numbers to three significant digits; the link beneath holds them in full."""
-        columns = [
-            {"name": str(column).replace("_", " "), "number": _is_number(table[column])} for column in table.columns
-        ]
+        columns = [{"name": str(column).replace("_", " "), "style": _style(table[column])} for column in table.columns]
         rows = [[show(cell, str(c)) for cell, c in zip(row, table.columns, strict=True)] for row in table.to_numpy()]
         block = {"columns": columns, "rows": rows, "caption": caption, "numbers": _as_link(table, name)}
         self.blocks.append({"kind": "table"} | block)
 
-    def add_pair(self, where: str, true: Markup, decoded: Markup) -> None:
-        """True above decoded text (:func:`mark_words`)."""
-        self.blocks.append({"kind": "pair", "where": where, "true": true, "decoded": decoded})
+    def add_pair(self, where: str, said: str, true: Markup, decoded: Markup) -> None:
+        """True above decoded text (:func:`mark_words`); ``said`` names the true one."""
+        self.blocks.append({"kind": "pair", "where": where, "said": said, "true": true, "decoded": decoded})
 
     def _add_figure(self, kind: str, stored: bytes, block: dict, numbers: pd.DataFrame) -> None:
         image = f"data:image/{kind};base64,{base64.b64encode(stored).decode()}"
@@ -98,8 +97,10 @@ def mark_words(text: str, found: set[str], missed: set[str]) -> Markup:
     return marked + text[end:]
 
 
-def _is_number(column: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+def _style(column: pd.Series) -> str:
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        return "number"
+    return "long" if column.astype(str).str.len().max() > LONG else "text"
 
 
 def _saved(figure: Figure, kind: str, **options: object) -> bytes:

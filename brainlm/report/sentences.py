@@ -38,9 +38,14 @@ def show_p(p: float) -> str:
     return "< 0.0001" if p < 0.0001 else f"{p:.2g}"
 
 
+def p_equals(p: float) -> str:
+    """``p = 0.02``, held together on one line."""
+    return f"p\u00a0{'' if p < 0.0001 else '='}\u00a0{show_p(p)}".replace("\u00a0\u00a0", "\u00a0")
+
+
 def show_share(value: float) -> str:
     """A share in percent."""
-    return f"{100 * value:.0f} %"
+    return f"{100 * value:.0f}\u00a0%"
 
 
 def headline(gain: Mapping | None) -> str:
@@ -52,10 +57,10 @@ def headline(gain: Mapping | None) -> str:
         return "Nothing was decoded for this subject, so there is no gain to report."
     what = str(gain["of"]).replace("_", " ")
     control = f"the best control without the brain ({str(gain['best_control']).replace('_', ' ')})"
+    unit = "trials" if gain["of"] == "accuracy" else "windows"
     numbers = (
         f"gain {gain['value']:+.3f} (95 % interval {gain['ci_low']:+.3f} to {gain['ci_high']:+.3f}, "
-        f"p\u00a0=\u00a0{show_p(gain['p_gain'])}, {show(gain['n'])} windows in {show(gain['n_effective'])} "
-        "independent blocks)"
+        f"{p_equals(gain['p_gain'])}, {show(gain['n'])} {unit} in {show(gain['n_effective'])} independent blocks)"
     )
     if gain["ci_low"] > 0 and gain["p_gain"] < ALPHA:
         return f"The decoded text beats {control} in {what}: {numbers}."
@@ -81,7 +86,7 @@ def rank_sentence(row: Mapping, rate_only: Mapping | None) -> str:
 def accuracy_sentence(row: Mapping) -> str:
     """Accuracy of the decoded labels with chance and p."""
     return (
-        f"The decoded text names the true label in {show_share(row['value'])} of {show(row['n'])} blocks (95 % "
+        f"The decoded text names the true label in {show_share(row['value'])} of {show(row['n'])} trials (95 % "
         f"interval {show_share(row['ci_low'])} to {show_share(row['ci_high'])}); chance is {show_share(row['null'])}, "
         f"{p_clause(row)}."
     )
@@ -89,7 +94,7 @@ def accuracy_sentence(row: Mapping) -> str:
 
 def p_clause(row: Mapping) -> str:
     """p with the number of draws; where the data allow no p below alpha, that is said."""
-    clause = f"p\u00a0=\u00a0{show_p(row['p'])}"
+    clause = p_equals(row["p"])
     if _some(row, "n_null"):
         clause += f" over {show(row['n_null'])} draws"
         smallest = 1 / (1 + float(row["n_null"]))

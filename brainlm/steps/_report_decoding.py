@@ -1,6 +1,7 @@
 """Sections on decoding: one group for each protocol and seed, all folds together."""
 
 from dataclasses import dataclass
+from os.path import commonprefix
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.stats import rankdata
 from brainlm.decoding.identification import percentile_ranks
 from brainlm.decoding.metrics import content_words
 from brainlm.figures import decoding as figures
-from brainlm.figures.brain import draw_glass, draw_slices
+from brainlm.figures.brain import FEWEST_SLICES, draw_glass, draw_slices
 from brainlm.io.fmri import load_volume
 from brainlm.io.reports import load_decoded, load_named_arrays, load_preprocessing, load_word_shares
 from brainlm.io.store import load_json, load_table
@@ -166,7 +167,11 @@ def _texts(decoded: Decoded, windows: pd.DataFrame) -> Section:
     picked = [("best", order.iloc[-1]), ("median", order.iloc[len(order) // 2]), ("worst", order.iloc[0])]
     for why, row in [("", row) for _, row in first.iterrows()] + picked:
         where = f"{row['story'].rpartition('/')[2]}, {row['onset']:g} s; rank of the true text {row['rank']:.2f}"
-        section.add_pair(f"{why}: {where}" if why else where, *_marked(row, content, decoded.labels))
+        section.add_pair(
+            f"{why}: {where}" if why else where,
+            "true" if decoded.labels else "said",
+            *_marked(row, content, decoded.labels),
+        )
     return section
 
 
@@ -241,7 +246,9 @@ def _maps(decoded: Decoded) -> Section:
         selected = _mean_volume(decoded.units, "selected.nii.gz")[0] >= 0.5 if name == "rate" else None
         outlined = "" if selected is None else _selection(int(selected.sum()), int(mask.sum()))
         numbers = _peaks(rate, affine, selected)
-        caption = f"The {what}: {share} (nats a sample), on axial slices (z in mm).{outlined}"
+        thin = min(rate.shape) < FEWEST_SLICES
+        shown = "nats a sample, in the one slice" if thin else f"{share} (nats a sample), on axial slices (z in mm)"
+        caption = f"The {what}: {shown}.{outlined}"
         figure = draw_slices(rate, mask, affine, on_template, selected, SHARE)
         section.add_picture(figure, f"{name}-{decoded.group}", f"Map of the {what} on slices", caption, numbers)
         if on_template and name == "rate":
@@ -347,8 +354,7 @@ def _split(decoded: Decoded) -> Section:
     for facts, unit in zip(decoded.facts, decoded.units, strict=True):
         split = load_json(unit / "split.json")
         for role in ("training", "validation", "test"):
-            names = ", ".join(name.rpartition("/")[2] for name in split[role]) or "none"
-            roles.append((facts["fold"], role, len(split[role]), names))
+            roles.append((facts["fold"], role, len(split[role]), split[role]))
         for thing, names in split["fitted_on"].items():
             fitted.append((facts["fold"], thing, len(names), len(set(names) & set(split["test"]))))
     leaks = sum(row[3] for row in fitted)
@@ -363,7 +369,19 @@ def _split(decoded: Decoded) -> Section:
             "none does. Timing of the decoded text comes from the brain."
         )
     columns = ["fold", "role", "recordings", "names"]
-    section.add_table(pd.DataFrame(roles, columns=columns), "Who trained, validated and was tested", "split")
+    table = pd.DataFrame(roles, columns=columns)
+    start = _shared_start([name for names in table["names"] for name in names])
+    table["names"] = [
+        ", ".join(name.rpartition("/")[2][len(start) :] for name in names) or "none" for names in table["names"]
+    ]
+    caption = "Who trained, validated and was tested" + (f"; every name begins with {start}" if start else "")
+    section.add_table(table, caption, f"split-{decoded.group}")
     columns = ["fold", "fitted object", "recordings seen", "of them in the test"]
-    section.add_table(pd.DataFrame(fitted, columns=columns), "What every fitted object saw", "fitted")
+    section.add_table(pd.DataFrame(fitted, columns=columns), "What every fitted object saw", f"fitted-{decoded.group}")
     return section
+
+
+def _shared_start(names: list[str]) -> str:
+    """What all recordings' names begin with, whole entities only."""
+    stems = sorted({name.rpartition("/")[2] for name in names})
+    return commonprefix(stems).rpartition("_")[0] + "_" if len(stems) > 1 and "_" in commonprefix(stems) else ""

@@ -59,7 +59,10 @@ def _modality(rows: pd.DataFrame, modality: str, ranked: bool) -> Section:
     wide = rows.pivot(index="recording", columns="quantity", values="value")
     wide = wide[list(dict.fromkeys(rows["quantity"]))].apply(_numbers)
     wide.index = [str(name).rpartition("/")[2] for name in wide.index]
+    wide = wide.dropna(axis=1, how="all")
     shown = {name: label for name, label in SHOWN[modality].items() if name in wide}
+    if WORST["fmri"] not in wide and modality == "fmri":
+        section.add_text("Motion was not estimated, so that there is no displacement.")
     if ranked and WORST[modality] in wide:
         wide = wide.sort_values(WORST[modality], ascending=False, kind="stable")
     table = wide.reset_index(names="recording").rename(columns=lambda name: str(name))

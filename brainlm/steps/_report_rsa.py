@@ -73,7 +73,13 @@ def learning_section(learning: pd.DataFrame) -> Section:
     columns = [name for name in columns if name in learning]
     if learning["accuracy"].notna().any() and "accuracy_untrained" in learning:
         alt = "Accuracy of every learning rule beside the untrained network"
-        section.add_plot(draw_accuracies(learning), "learning", alt, f"{alt}. Blue: learned.", learning[columns])
+        section.add_plot(
+            draw_accuracies(learning),
+            "learning",
+            alt,
+            f"{alt} read out the same way (tick). Blue: learned.",
+            learning[columns],
+        )
     section.add_table(learning[columns], "A row a network, rule and seed", "learning-table")
     return section
 

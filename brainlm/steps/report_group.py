@@ -14,7 +14,18 @@ from brainlm.steps._report_rsa import learning_section, rsa_sections
 from brainlm.steps.report_subject import stamps
 
 TABLES = ("decoding", "selector", "learning", "rsa", "quality")
-METRICS = ("gain", "identification_rank", "identification_rank_matched", "text_rank", "accuracy")
+SHORT = {
+    "gain": "gain",
+    "identification_rank": "rank",
+    "identification_rank_matched": "matched",
+    "text_rank": "text",
+    "accuracy": "accuracy",
+}
+METRICS = tuple(SHORT)
+CAPTION = (
+    "A row a subject, protocol and seed. low and high: 95 % interval of the gain; rank: identification; matched: among "
+    "texts of like length, beside rate only; text: by the decoded text alone"
+)
 
 
 def report_group(*, results: Path, out: Path) -> None:
@@ -63,7 +74,7 @@ def _decoding_sections(decoding: pd.DataFrame) -> list[Section]:
     chance = float(own.loc[own["metric"] == "accuracy", "null"].mean()) if "accuracy" in metrics else 0.5
     caption = f"{alt}; dashes: no gain, or chance."
     section.add_plot(draw_subjects(own, metrics, chance), "subjects", alt, caption, own[columns])
-    section.add_table(_subject_table(decoding, own, metrics), "A row a subject, protocol and seed", "subjects-table")
+    section.add_table(_subject_table(decoding, own, metrics), CAPTION, "subjects-table")
     zero = own[(own["protocol"] == "zero_shot") & (own["metric"] == "identification_rank_matched")]
     section.add_text(zero_shot_sentence(zero))
     controls = decoding[decoding["metric"].isin(["content_word_recall", "accuracy"])]
@@ -91,12 +102,12 @@ def _subject_table(decoding: pd.DataFrame, own: pd.DataFrame, metrics: list[str]
         for metric in metrics:
             if metric not in cells.index:
                 continue
-            row[metric] = cells.loc[metric, "value"]
+            row[SHORT[metric]] = cells.loc[metric, "value"]
             if metric == "gain":
                 row |= {"low": cells.loc[metric, "ci_low"], "high": cells.loc[metric, "ci_high"]}
-            row[f"p_{metric}"] = cells.loc[metric, "p_gain" if metric == "gain" else "p"]
+            row[f"p_{SHORT[metric]}"] = cells.loc[metric, "p_gain" if metric == "gain" else "p"]
         beside = rate[(rate[keys] == list(names)).all(axis=1)]["value"]
-        row["rate_only_matched"] = float(beside.iloc[0]) if len(beside) else float("nan")
+        row["rate_only"] = float(beside.iloc[0]) if len(beside) else float("nan")
         rows.append(row | {"n_effective": part["n_effective"].max()})
     return pd.DataFrame(rows).dropna(axis=1, how="all")
 

@@ -1,0 +1,159 @@
+import matplotlib.colors as colors
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from brainlm.figures import brain, decoding, quality, similarity
+from brainlm.figures.style import COLOURS, series_styles
+
+RANDOM = np.random.default_rng(0)
+
+
+def drawn(figure: Figure, gid: str) -> list:
+    return [artist for artist in figure.findobj() if artist.get_gid() == gid]
+
+
+def intervals(values: list[float]) -> pd.DataFrame:
+    table = pd.DataFrame({"value": values})
+    return table.assign(ci_low=table["value"] - 0.1, ci_high=table["value"] + 0.1, null=0.5)
+
+
+def test_ranks_are_drawn_where_they_are():
+    rows = intervals([0.9, 0.6]).assign(label=["brain", "rate"], own=[True, False])
+    figure = decoding.draw_ranks(rows, 0.5)
+    (values,), (nulls,) = drawn(figure, "value"), drawn(figure, "null")
+    np.testing.assert_allclose(values.get_offsets(), [[0.9, 1], [0.6, 0]])
+    np.testing.assert_allclose(nulls.get_offsets()[:, 0], 0.5)
+
+
+def test_controls_are_sorted_and_references_hollow():
+    rows = intervals([0.2, 0.5, 0.3]).assign(decoder=["brainlm", "upper_bound", "lm_only"])
+    figure = decoding.draw_controls(rows, "accuracy")
+    names = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert names == ["brainlm", "lm only", "upper bound"]
+    assert drawn(figure, "upper_bound")[0].get_facecolor().size == 0
+    assert drawn(figure, "brainlm")[0].get_offsets()[0][0] == pytest.approx(0.2)
+
+
+def test_identification_shows_the_ranks_and_the_borders_of_stories():
+    ranks = RANDOM.random((4, 4))
+    figure = decoding.draw_identification(ranks, ["a", "a", "b", "b"])
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), ranks)
+    assert [line.get_ydata()[0] for line in figure.axes[0].lines][:1] == [1.5]
+
+
+def test_confusion_writes_every_count():
+    counts = pd.DataFrame([[3, 1], [0, 2]], index=["cat", "face"], columns=["cat", "face"])
+    texts = sorted(text.get_text() for text in decoding.draw_confusion(counts).axes[0].texts)
+    assert texts == ["1", "2", "3"]
+
+
+def test_the_course_has_a_panel_a_story():
+    windows = pd.DataFrame({"story": ["a", "a", "b"], "onset": [0, 10, 0], "rank": [0.9, 0.2, 0.6]})
+    figure = decoding.draw_rank_course(windows)
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["a", "b"]
+
+
+def test_the_chosen_number_of_voxels_is_the_best():
+    choices = pd.DataFrame({"voxels": [10, 10, 99], "penalty": [1, 2, 1], "score": [0.4, 0.8, 0.6], "head": "content"})
+    (chosen,) = drawn(decoding.draw_choices(choices), "chosen")
+    np.testing.assert_allclose(chosen.get_offsets(), [[10, 0.8]])
+
+
+def test_history_draws_every_term():
+    history = pd.DataFrame({"update": [1, 2], "loss": [3.0, 2], "rate": [1.0, 0.5], "seconds": [1, 2]})
+    lines = [axis.lines[0].get_ydata().tolist() for axis in decoding.draw_history(history).axes if axis.lines]
+    assert lines == [[3, 2], [1, 0.5]]
+
+
+def test_subjects_are_lines_and_metrics_panels():
+    rows = pd.concat(
+        [intervals([0.1, 0.2]).assign(metric=m, label=["sub-01", "sub-02"]) for m in ("gain", "text_rank")]
+    )
+    figure = decoding.draw_subjects(rows, ["gain", "text_rank"], 0.5)
+    assert len(figure.axes) == 2
+    np.testing.assert_allclose(figure.axes[0].collections[-1].get_offsets(), [[0.1, 1], [0.2, 0]])
+
+
+def rsa_rows(times: list[float]) -> pd.DataFrame:
+    rows = pd.MultiIndex.from_product([["region"], times, ["backprop", "untrained"], ["layer1", "layer2"]])
+    table = rows.to_frame(index=False, name=["region", "time_s", "learning_rule", "layer"])
+    table = table.assign(network="mlp", model="network", ceiling_lower=0.4, ceiling_upper=0.6, p_corrected=0.5, seed=0)
+    table["value"] = np.linspace(0.1, 0.3, len(table))
+    return table.assign(ci_low=table["value"] - 0.1, ci_high=table["value"] + 0.1)
+
+
+def test_regions_show_every_layer_and_the_ceiling():
+    rows = rsa_rows([np.nan])
+    figure = similarity.draw_regions(rows)
+    lines = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
+    np.testing.assert_allclose(lines["backprop"], rows.loc[rows["learning_rule"] == "backprop", "value"])
+    (band,) = drawn(figure, "ceiling")
+    assert (band.get_y(), band.get_y() + band.get_height()) == pytest.approx((0.4, 0.6))
+
+
+def test_without_a_ceiling_no_band_is_drawn():
+    rows = rsa_rows([np.nan]).assign(ceiling_lower=np.nan, ceiling_upper=np.nan)
+    assert not drawn(similarity.draw_regions(rows), "ceiling")
+
+
+def test_the_time_course_marks_only_what_is_significant():
+    rows = rsa_rows([0.1, 0.2])
+    rows.loc[(rows["time_s"] == 0.2) & (rows["learning_rule"] == "backprop"), "p_corrected"] = 0.01
+    figure = similarity.draw_timecourse(rows)
+    assert len(figure.axes) == 2
+    points = np.concatenate([c.get_offsets() for c in figure.axes[0].collections if c.get_gid() != "ceiling"])
+    np.testing.assert_allclose(points[:, 0], [0.2])
+
+
+def test_seeds_are_averaged():
+    rows = pd.concat([rsa_rows([np.nan]).assign(seed=seed, value=value) for seed, value in ((0, 0.2), (1, 0.4))])
+    np.testing.assert_allclose(similarity.average_seeds(rows)["value"], 0.3)
+
+
+def test_rdms_are_ranks_with_an_empty_diagonal():
+    figure = similarity.draw_rdms(np.array([[0.1, 0.9, 0.5]]), ["one"])
+    shown = figure.axes[0].images[0].get_array()
+    np.testing.assert_array_equal(shown, [[0, 1, 3], [1, 0, 2], [3, 2, 0]])
+
+
+def test_accuracies_stand_beside_the_untrained_network():
+    rows = pd.DataFrame({"network": "mlp", "learning_rule": ["oja", "backprop"], "accuracy": [0.3, 0.9]})
+    figure = similarity.draw_accuracies(rows.assign(accuracy_untrained=0.25, status=["failed", "learned"]))
+    np.testing.assert_allclose(drawn(figure, "accuracy")[0].get_offsets(), [[0.3, 0], [0.9, 1]])
+    np.testing.assert_allclose(drawn(figure, "untrained")[0].get_offsets()[:, 0], 0.25)
+
+
+def test_quality_has_a_bar_a_recording():
+    table = pd.DataFrame({"fd": [0.1, 0.3]}, index=["run-1", "run-2"])
+    bars = quality.draw_quality(table, {"fd": "displacement"}).axes[0].patches
+    assert [bar.get_width() for bar in bars] == [0.1, 0.3]
+
+
+def test_slices_lie_where_the_rate_is():
+    rate = np.zeros((6, 6, 6))
+    rate[2:4, 2:4, 4] = 1
+    affine = np.diag([10.0, 10, 10, 1])
+    assert brain.slice_heights(rate, affine, 0.5) == [40.0]
+    figure = brain.draw_slices(rate, np.ones(rate.shape, dtype=bool), affine, on_template=False, selected=rate > 0)
+    assert figure.axes
+
+
+def test_a_single_slice_is_drawn_as_one_picture():
+    rate = RANDOM.random((8, 7, 1))
+    figure = brain.draw_slices(rate, np.ones(rate.shape, dtype=bool), np.eye(4), on_template=False)
+    np.testing.assert_allclose(figure.axes[0].images[-1].get_array(), rate[:, :, 0].T)
+
+
+def test_an_empty_map_is_refused():
+    with pytest.raises(ValueError, match="every voxel is 0"):
+        brain.top_share(np.zeros((3, 3, 3)), 0.05)
+
+
+def test_series_differ_in_grey_too():
+    styles = series_styles(["a", "b", "c", "untrained"])
+    assert len({style["marker"] for style in styles.values()}) == 4
+    assert len({str(style["linestyle"]) for style in styles.values()}) == 4
+    contrast = [1.05 / (np.dot(colors.to_rgb(c), [0.2126, 0.7152, 0.0722]) + 0.05) for c in COLOURS]
+    assert min(contrast) > 1.3

@@ -1,0 +1,187 @@
+"""A small made-up study: tables and units as the steps before the reports leave them."""
+
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+SHAPE = (11, 13, 11)
+AFFINE = np.array([[16.0, 0, 0, -80], [0, 16, 0, -114], [0, 0, 16, -62], [0, 0, 0, 1]])
+WORDS = ["the", "singer", "tuned", "a", "violin", "and", "baker", "sold", "bread", "harbour", "was", "calm"]
+DECODERS = ["brainlm", "lm_only", "shifted", "ngram", "upper_bound"]
+
+
+def save(path: Path, table: pd.DataFrame) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, sep="\t", index=False, na_rep="n/a")
+
+
+def decoding_rows(subject: str, protocol: str, gain: tuple[float, float, float]) -> list[dict]:
+    base = {"dataset": "made up", "subject": subject, "modality": "fmri", "protocol": protocol, "fold": "0", "seed": 0}
+    base |= {"n": 12, "n_effective": 6, "oracle_timing": "no", "leak_stamp": "none", "window_s": 10, "candidates": 12}
+    rows = []
+    for decoder, shift in (("brainlm", 0.25), ("rate_only", 0.08)):
+        for metric in ("identification_rank", "identification_rank_matched", "text_rank"):
+            value = {"decoder": decoder, "metric": metric, "value": 0.5 + shift, "ci_low": 0.4 + shift}
+            if decoder == "brainlm" or metric != "text_rank":
+                rows.append(base | value | {"ci_high": 0.6 + shift, "null": 0.501, "p": 0.031, "n_null": 1000})
+    for k, decoder in enumerate(DECODERS):
+        value = {"value": 0.2 - 0.02 * k, "ci_low": 0.1, "ci_high": 0.3}
+        rows.append(base | {"decoder": decoder, "metric": "content_word_recall"} | value)
+        rows.append(base | {"decoder": decoder, "metric": "cer", "value": 0.8 + 0.01 * k, "ci_low": 0.7, "ci_high": 1})
+    headline = {"decoder": "brainlm", "metric": "gain", "of": "content_word_recall", "best_control": "lm_only"}
+    return [*rows, base | headline | dict(zip(("value", "ci_low", "ci_high"), gain, strict=True)) | {"p_gain": 0.012}]
+
+
+def label_rows(subject: str) -> list[dict]:
+    base = {
+        "dataset": "made up",
+        "subject": subject,
+        "modality": "fmri",
+        "protocol": "within",
+        "fold": "all",
+        "seed": 0,
+    }
+    base |= {"n": 8, "n_effective": 8, "oracle_timing": "no", "leak_stamp": "none", "candidates": 2}
+    rows = [
+        base | {"decoder": name, "metric": "accuracy", "value": value, "ci_low": 0.4, "ci_high": 0.95, "null": 0.5}
+        for name, value in (("brainlm", 0.75), ("logistic", 0.8))
+    ]
+    rows = [row | {"p": 0.004, "n_null": 500} for row in rows]
+    gain = {"metric": "gain", "of": "accuracy", "best_control": "filler", "value": 0.25, "ci_low": 0.1, "ci_high": 0.4}
+    return [*rows, base | gain | {"decoder": "brainlm", "p_gain": 0.02}]
+
+
+def save_maps(unit: Path, seed: int) -> np.ndarray:
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[2:9, 2:11, 2:9] = True
+    rate = np.random.default_rng(seed).gamma(1, 0.1, SHAPE) * mask
+    selected = (rate > np.quantile(rate[mask], 0.9)).astype(np.uint8)
+    for name, data in (("rate", rate), ("timing_rate", rate * 0.5), ("selected", selected)):
+        nib.save(nib.Nifti1Image(data.astype(np.float32), AFFINE), unit / f"{name}.nii.gz")
+    return mask
+
+
+def save_unit(results: Path, subject: str, protocol: str, kind: str, fold: int = 0, windows: int = 12) -> Path:
+    unit = results / "decoding" / f"sub-{subject}_protocol-{protocol}_fold-{fold}_seed-0"
+    unit.mkdir(parents=True)
+    mask, random = save_maps(unit, fold), np.random.default_rng(fold)
+    facts = {"kind": kind, "subject": subject, "protocol": protocol, "fold": fold, "seed": 0, "shape": list(SHAPE)}
+    facts |= {"voxels": np.flatnonzero(mask).tolist(), "labels": ["cat", "face"]}
+    runs = [f"sub-{subject}/func/sub-{subject}_task-story_run-{k}" for k in (1, 2, 3)]
+    split = {"training": runs[:1], "validation": runs[1:2], "test": runs[2:], "fitted_on": {"gates": runs[:1]}}
+    (unit / "model.json").write_text(json.dumps(facts))
+    (unit / "split.json").write_text(json.dumps(split))
+    story = "two" if kind == "story" else runs[2]
+    columns = 2 if kind == "labels" else windows
+    said = [" ".join(random.choice(WORDS, 6)) if kind == "story" else ["cat", "face"][k % 2] for k in range(windows)]
+    wrote = [" ".join(random.choice(WORDS, 6)) if kind == "story" else "cat" for _ in range(windows)]
+    table = {"window": [f"w{k}" for k in range(windows)], "story": story, "onset": np.arange(windows) * 10.0}
+    save(unit / "decoded.tsv", pd.DataFrame(table | {"duration": 10, "true": said, "decoded": wrote}))
+    np.savez(
+        unit / "identification.npz",
+        scores=random.normal(size=(windows, columns)) + (np.eye(windows) if columns == windows else 0),
+        labels=np.array(table["window"]),
+        stories=np.array([story] * windows),
+        onsets=table["onset"],
+        word_counts=np.full(windows, 6),
+    )
+    updates = np.arange(1, 6)
+    save(unit / "history.tsv", pd.DataFrame({"update": updates, "contrast": 5 / updates, "rate": 0.4 / updates}))
+    choices = pd.DataFrame({"voxels": [50, 200], "penalty": 0.1, "score": [0.7, 0.6], "head": "content"})
+    save(unit / "choices.tsv", choices if kind == "story" else choices.head(0))
+    return unit
+
+
+def rsa_rows(subject: str, modality: str) -> list[dict]:
+    places = [("early", np.nan), ("late", np.nan)] if modality == "fmri" else [("sensors", t) for t in (-0.1, 0.1, 0.2)]
+    base = {"dataset": "made up", "subject": subject, "modality": modality, "measure": "crossnobis", "seed": 0}
+    base |= {"comparison": "spearman", "network_measure": "correlation", "correction": "max_statistic"}
+    base |= {"n_conditions": 6, "n_subjects": 1, "ceiling_lower": 0.4, "ceiling_upper": 0.6, "ceiling_null": 0.2}
+    rows = []
+    for region, time in places:
+        here = base | {"region": region, "time_s": time}
+        rows.append(here | {"model": "pixels", "value": 0.1, "ci_low": 0, "ci_high": 0.2, "p": 0.3, "p_corrected": 0.9})
+        for k, rule in enumerate(("backprop", "oja", "untrained")):
+            for layer in ("layer1", "layer2"):
+                names = {"model": "network", "network": "mlp", "learning_rule": rule, "layer": layer}
+                value = 0.3 - 0.1 * k
+                rows.append(here | names | {"value": value, "ci_low": value - 0.1, "ci_high": value + 0.1, "p": 0.01})
+                rows[-1] |= {"p_corrected": 0.02 if rule == "backprop" else 0.4}
+    return rows
+
+
+def save_rdms(results: Path, subject: str) -> None:
+    random = np.random.default_rng(0)
+    names = {"network": ["mlp", "mlp", "n/a"], "learning_rule": ["oja", "oja", "n/a"], "seed": ["0", "0", "n/a"]}
+    names |= {"model": ["network", "network", "pixels"], "layer": ["layer1", "layer2", "n/a"]}
+    np.savez(
+        results / "rsa" / f"sub-{subject}_modality-fmri_rdms.npz",
+        rdms=random.random((2, 15)),
+        region=np.array(["early", "late"]),
+        time_s=np.full(2, np.nan),
+        conditions=np.array(list("abcdef")),
+        model_rdms=random.random((3, 15)),
+        **{f"model_{name}": np.array(values) for name, values in names.items()},
+    )
+
+
+def quality_rows(subject: str) -> list[dict]:
+    rows = []
+    for modality, quantities in (("fmri", {"fd_mean_mm": 0.1, "tsnr_median": 80}), ("eeg", {"bad_channels": 2})):
+        for run in ("1", "2", "3"):
+            name = f"sub-{subject}/x/sub-{subject}_task-story_run-{run}_{modality}"
+            known = {"subject": subject, "session": "n/a", "task": "story", "run": run, "modality": modality}
+            known |= {"recording": name, "excluded": "no", "reason": "n/a"}
+            rows += [known | {"quantity": key, "value": value * int(run)} for key, value in quantities.items()]
+    gone = known | {"run": "9", "recording": "sub-x_run-9", "quantity": "n/a", "value": "n/a"}
+    return [*rows, gone | {"excluded": "yes", "reason": "the fan was on"}]
+
+
+def learning_rows() -> list[dict]:
+    base = {"dataset": "made up", "network": "mlp", "protocol": "matched", "seed": 0, "split": "x", "updates": 9}
+    base |= {"deviations": "none", "accuracy_untrained": 0.3, "chance": 0.25}
+    status = {"backprop": ("learned", 0.9), "oja": ("failed", 0.3), "untrained": ("reference", 0.3)}
+    return [base | {"learning_rule": rule, "status": s, "accuracy": a} for rule, (s, a) in status.items()]
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """Two subjects with a story, one of them zero-shot too, RSA of fMRI and EEG, one excluded recording."""
+    results = tmp_path / "results"
+    (results / "rsa").mkdir(parents=True)
+    gains = {"01": (0.08, 0.02, 0.13), "02": (0.01, -0.05, 0.06)}
+    rows = [row for subject, gain in gains.items() for row in decoding_rows(subject, "within", gain)]
+    rows += decoding_rows("02", "zero_shot", (-0.04, -0.07, -0.01))
+    selector = pd.DataFrame(
+        {"dataset": "made up", "subject": ["01", "02"], "fold": "0", "seed": 0, "protocol": "within"}
+    )
+    save(results / "tables" / "decoding.tsv", pd.DataFrame(rows))
+    save(results / "tables" / "selector.tsv", selector.assign(auc=0.91, auc_random=0.5, voxels_kept=57, voxels=441))
+    save(results / "tables" / "learning.tsv", pd.DataFrame(learning_rows()))
+    brains = [("01", "fmri"), ("01", "eeg"), ("02", "fmri"), ("group", "fmri"), ("group", "eeg")]
+    save(results / "tables" / "rsa.tsv", pd.DataFrame([row for b in brains for row in rsa_rows(*b)]).assign(note="n/a"))
+    save(results / "tables" / "quality.tsv", pd.DataFrame(quality_rows("01") + quality_rows("02")))
+    for subject, protocol in (("01", "within"), ("02", "within"), ("02", "zero_shot")):
+        save_unit(results, subject, protocol, "story")
+    save_rdms(results, "01")
+    (results / "language_model").mkdir()
+    shares = np.where(np.isin(WORDS, ["the", "a", "and", "was"]), 0.05, 0.001)
+    np.savez(results / "language_model" / "embedding.npz", share_tokens=np.array(WORDS), shares=shares)
+    return results
+
+
+@pytest.fixture
+def label_study(tmp_path: Path) -> Path:
+    """One subject with labels in two folds and nothing else: no EEG, no RSA, no learning."""
+    results = tmp_path / "labels"
+    save(results / "tables" / "decoding.tsv", pd.DataFrame(label_rows("001")))
+    save(results / "tables" / "quality.tsv", pd.DataFrame(quality_rows("001")).query("modality == 'fmri'"))
+    for name in ("selector", "learning", "rsa"):
+        save(results / "tables" / f"{name}.tsv", pd.DataFrame(columns=["dataset", "subject", "protocol", "seed"]))
+    for fold in range(2):
+        save_unit(results, "001", "within", "labels", fold, windows=4)
+    return results
