@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 SHAPE = (11, 13, 11)
 AFFINE = np.array([[16.0, 0, 0, -80], [0, 16, 0, -114], [0, 0, 16, -62], [0, 0, 0, 1]])
@@ -148,8 +149,26 @@ def learning_rows() -> list[dict]:
     return [base | {"learning_rule": rule, "status": s, "accuracy": a} for rule, (s, a) in status.items()]
 
 
+@pytest.fixture(scope="session")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study that no test may change."""
+    return make_study(tmp_path_factory.mktemp("made-up"))
+
+
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
+    """The study, to be changed at will."""
+    return make_study(tmp_path)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are not saved: for tests that do not look at them."""
+    monkeypatch.setattr(Figure, "savefig", lambda self, file, **options: file.write(b"undrawn"))
+    monkeypatch.setattr("brainlm.steps._report_decoding.draw_glass", lambda *rest: Figure())
+
+
+def make_study(tmp_path: Path) -> Path:
     """Two subjects with a story, one of them zero-shot too, RSA of fMRI and EEG, one excluded recording."""
     results = tmp_path / "results"
     (results / "rsa").mkdir(parents=True)

@@ -50,9 +50,15 @@ def page_of(results: Path, subject: str | None) -> Page:
     return Page(out.read_text(encoding="utf-8"))
 
 
+@pytest.fixture(scope="module")
+def drawn(made_up) -> dict[str | None, Page]:
+    """Pages of both subjects and of the group, made once."""
+    return {subject: page_of(made_up, subject) for subject in ("01", "02", None)}
+
+
 @pytest.mark.parametrize("subject", ["01", "02", None])
-def test_a_page_is_whole_in_itself(study, subject):
-    page = page_of(study, subject)
+def test_a_page_is_whole_in_itself(drawn, subject):
+    page = drawn[subject]
     assert len(page.html) < 5e6
     assert len(page.images) >= 5
     assert all(image["src"].startswith("data:image/") and image["alt"].strip() for image in page.images)
@@ -63,26 +69,26 @@ def test_a_page_is_whole_in_itself(study, subject):
     assert "prefers-color-scheme: dark" in page.html and "@media print" in page.html
 
 
-def test_the_headline_says_what_the_table_says(study):
-    table = pd.read_csv(study / "tables" / "decoding.tsv", sep="\t", dtype={"subject": str})
+def test_the_headline_says_what_the_table_says(made_up, drawn):
+    table = pd.read_csv(made_up / "tables" / "decoding.tsv", sep="\t", dtype={"subject": str})
     row = table[(table["metric"] == "gain") & (table["subject"] == "01")].iloc[0]
-    told = page_of(study, "01").plain
+    told = drawn["01"].plain
     assert "The decoded text beats the best control without the brain (lm only) in content word recall" in told
     assert f"gain {row['value']:+.3f} (95 % interval {row['ci_low']:+.3f} to {row['ci_high']:+.3f}, p = 0.012" in told
-    assert "No difference in content word recall" in page_of(study, "02").plain
+    assert "No difference in content word recall" in drawn["02"].plain
 
 
-def test_ranks_stand_beside_chance_null_and_word_count(study):
-    told = page_of(study, "01").plain
+def test_ranks_stand_beside_chance_null_and_word_count(drawn):
+    told = drawn["01"].plain
     assert "Identification rank 0.75 (95 % interval 0.65 to 0.85)" in told
     assert "chance is 0.50, the shifted brain reaches 0.50, p = 0.031 over 1,000 draws" in told
     assert told.count("(rate_only) reaches 0.58") == 2
     assert "The gain rests on 6 independent blocks, fewer than 20" in told
 
 
-def test_examples_are_the_first_then_best_median_and_worst(study):
-    decoded = pd.read_csv(study / "decoding" / "sub-01_protocol-within_fold-0_seed-0" / "decoded.tsv", sep="\t")
-    page = page_of(study, "01")
+def test_examples_are_the_first_then_best_median_and_worst(made_up, drawn):
+    decoded = pd.read_csv(made_up / "decoding" / "sub-01_protocol-within_fold-0_seed-0" / "decoded.tsv", sep="\t")
+    page = drawn["01"]
     said = [re.sub("<.*?>", "", text) for text in re.findall(r"<dt>said</dt><dd>(.*?)</dd>", page.html)]
     assert said[:6] == decoded["true"].tolist()[:6] and len(said) == 9
     ranks = [float(rank) for rank in re.findall(r"(?:best|median|worst): .*?true text ([\d.]+)", page.html)]
@@ -91,8 +97,8 @@ def test_examples_are_the_first_then_best_median_and_worst(study):
     assert marked and not marked & {"the", "a", "and", "was"}
 
 
-def test_every_part_stands_in_order(study):
-    page = page_of(study, "01")
+def test_every_part_stands_in_order(drawn):
+    page = drawn["01"]
     titles = [re.sub("<.*?>", "", title) for title in re.findall(r"<h[23] .*?</h[23]>", page.html)]
     parts = ["Decoding within", "What was said", "Identification", "Where the", "The selector", "Controls", "Training"]
     parts += ["Split audit", "Quality", "Quality: fMRI", "Quality: EEG", "Which learning rule", "RSA with fMRI"]
@@ -102,7 +108,7 @@ def test_every_part_stands_in_order(study):
     assert "the fan was on" in page.plain
 
 
-def test_a_leak_is_told_not_hidden(study):
+def test_a_leak_is_told_not_hidden(study, undrawn):
     path = study / "decoding" / "sub-01_protocol-within_fold-0_seed-0" / "split.json"
     path.write_text(
         path.read_text().replace(
@@ -112,7 +118,7 @@ def test_a_leak_is_told_not_hidden(study):
     assert "Leak: fitted objects saw 1 test recording" in page_of(study, "01").plain
 
 
-def test_a_stamp_stands_above_everything(study):
+def test_a_stamp_stands_above_everything(study, undrawn):
     path = study / "tables" / "decoding.tsv"
     table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     table.assign(leak_stamp="shared text allowed").to_csv(path, sep="\t", index=False)
@@ -120,8 +126,8 @@ def test_a_stamp_stands_above_everything(study):
     assert page.html.index("Leak: shared text allowed") < page.html.index('class="headline"')
 
 
-def test_what_is_missing_is_said(study, label_study):
-    assert "There is no RSA of EEG here." in page_of(study, "02").plain
+def test_what_is_missing_is_said(drawn, label_study):
+    assert "There is no RSA of EEG here." in drawn["02"].plain
     told = page_of(label_study, "001").plain
     assert "RSA was not part of this study" in told
     assert "There is no EEG recording" in told
@@ -131,7 +137,7 @@ def test_what_is_missing_is_said(study, label_study):
     assert "No network was trained in this study." in group and "No subject was decoded zero-shot" in group
 
 
-def test_a_study_without_decoding_has_its_page(study):
+def test_a_study_without_decoding_has_its_page(study, undrawn):
     for unit in (study / "decoding").iterdir():
         for file in unit.iterdir():
             file.unlink()
@@ -141,8 +147,8 @@ def test_a_study_without_decoding_has_its_page(study):
     assert "Nothing was decoded in this study" in page_of(study, None).plain
 
 
-def test_the_group_counts_subjects_and_ranks_runs(study):
-    page = page_of(study, None)
+def test_the_group_counts_subjects_and_ranks_runs(drawn):
+    page = drawn[None]
     assert "in 1 of 2 subjects, shows no difference in 1 and is worse in 0; mean gain +0.045" in page.plain
     assert "Zero-shot (no data of the subject's own in training): 1 of 1 subject above the null" in page.plain
     moved = [float(cell) for cell in re.findall(r"run-\d_fmri</td><td class=\"number\">([\d.]+)<", page.html)]
@@ -162,5 +168,5 @@ def test_an_unknown_subject_stops_with_one_line(study):
         report_subject(results=study, subject="1", out=study / "page.html")
 
 
-def test_the_same_numbers_give_the_same_page(study):
-    assert page_of(study, "01").html == page_of(study, "01").html
+def test_the_same_numbers_give_the_same_page(made_up, drawn):
+    assert page_of(made_up, None).html == drawn[None].html
