@@ -14,6 +14,7 @@ from nilearn.datasets import load_mni152_template
 from brainlm.figures.style import COLOURS, FAINT, INK, SOFT, make_panels
 
 MAP_COLOURS = "YlOrBr"  # from light to dark, so that order survives grey print
+TRACE = 0.05  # what resampling leaves outside the template's brain
 OUTLINE = COLOURS[0]
 LIGHTEST = 0.6  # share of the threshold where the colours start, so that the lowest rate shown is not white
 FEWEST_SLICES = 4  # a grid thinner than this is one picture, not a volume
@@ -41,7 +42,7 @@ def draw_slices(
     colours = {"cmap": MAP_COLOURS, "vmin": LIGHTEST * threshold, "vmax": float(rate.max())}
     place = {"origin": "lower", "extent": (x[0], x[-1], y[0], y[-1]), "interpolation": "nearest"}
     for axis, height in zip(axes, heights, strict=True):
-        axis.imshow(_hide(_axial(under, under_affine, x, y, height)), cmap="Greys", vmin=0, vmax=1.6, **place)
+        axis.imshow(_hide(_axial(under, under_affine, x, y, height)), cmap="gray", vmin=-0.8, vmax=1.05, **place)
         shown = _axial(rate, affine, x, y, height)
         image = axis.imshow(_hide(np.where(shown >= threshold, shown, 0)), **colours, **place)
         chosen = None if selected is None or selected.sum() in (0, mask.sum()) else selected
@@ -99,9 +100,10 @@ def slice_heights(
 
 @cache
 def load_template() -> tuple[Float[np.ndarray, "x y z"], Float[np.ndarray, "4 4"]]:
-    """The MNI152 template at 2 mm, 0-1, from nilearn's own files, and its affine."""
+    """The MNI152 template at 2 mm, 0-1, 0 outside the brain, from nilearn's own files, and its affine."""
     image = load_mni152_template(resolution=2)
-    return np.asarray(image.dataobj) / np.asarray(image.dataobj).max(), image.affine
+    values = np.asarray(image.dataobj) / np.asarray(image.dataobj).max()
+    return np.where(values > TRACE, values, 0), image.affine
 
 
 def _extent(mask: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -24,7 +24,7 @@ def draw_ranks(rows: pd.DataFrame, chance: float) -> Figure:
     axis.scatter(rows["value"].astype(float), place, c=colours, s=40, zorder=3, gid="value")
     axis.set_yticks(place, rows["label"])
     axis.set_ylim(-0.6, len(rows) - 0.4)
-    axis.set_xlim(0, 1)
+    axis.set_xlim(-0.02, 1.02)
     axis.set_xlabel("dashes: chance; tick: the null's mean; bar: 95 % interval")
     return figure
 
@@ -68,7 +68,9 @@ def draw_rank_course(windows: pd.DataFrame) -> Figure:
     for axis, story in zip(axes, stories, strict=True):
         own = windows[windows["story"] == story]
         axis.vlines(own["onset"], 0.5, own["rank"], color=FAINT, lw=2)
-        axis.scatter(own["onset"], own["rank"], s=16, color=[ACCENT if r > 0.5 else SOFT for r in own["rank"]])
+        axis.scatter(
+            own["onset"], own["rank"], s=16, color=[ACCENT if r > 0.5 else SOFT for r in own["rank"]], zorder=3
+        )
         axis.axhline(0.5, color=SOFT, lw=0.8)
         axis.set_ylim(-0.05, 1.05)
         axis.set_yticks([0, 0.5, 1])
