@@ -15,7 +15,7 @@ SFREQ = 250.0
 
 
 def positions(names: list[str] = NAMES) -> np.ndarray:
-    places = mne.channels.make_standard_montage("standard_1005").get_positions()["ch_pos"]
+    places = mne.channels.make_standard_montage("colin27_1005").get_positions()["ch_pos"]
     return np.array([places[name] for name in names])
 
 
@@ -28,7 +28,7 @@ def make_raw(seconds: float = 60, seed: int = 0, names: list[str] = NAMES, place
     waves = mne.filter.filter_data(random.normal(size=(8, n)), SFREQ, 1, 30, verbose="error")
     data = 20e-6 * near @ waves + 1e-6 * random.normal(size=(len(where), n))
     raw = mne.io.RawArray(data, mne.create_info(names, SFREQ, "eeg"), verbose="error")
-    return raw.set_montage("standard_1005", on_missing="ignore", verbose="error") if placed else raw
+    return raw.set_montage("colin27_1005", on_missing="ignore", verbose="error") if placed else raw
 
 
 def blinks(raw: mne.io.BaseRaw) -> np.ndarray:

@@ -39,7 +39,8 @@ def index_recordings(config: dict) -> pd.DataFrame:
     check_root(root, described=not series)
     found = find_series(root, series) if series else [row for modality in FILES for row in _find(root, modality)]
     if not found:
-        raise DataError(f"{root}: expected recordings (sub-*/func/*_bold.nii*, sub-*/eeg/*_eeg.*), found none.")
+        formats = "sub-*/func/*_bold.nii or .nii.gz, sub-*/eeg/*_eeg.vhdr, .edf, .bdf, .set or .fif"
+        raise DataError(f"{root}: expected recordings ({formats}), found none. Convert other formats.")
     table = pd.DataFrame(found, columns=COLUMNS).fillna("")
     table = table[table["subject"].isin(choose_subjects(config, set(table["subject"])))]
     table = _choose_tasks(table, config["tasks"])

@@ -23,7 +23,7 @@ def load_raw(root: Path, path: str) -> mne.io.BaseRaw:
     try:
         bids_path = mne_bids.get_bids_path_from_fname(root / path, verbose="error").update(root=root)
         raw = mne_bids.read_raw_bids(bids_path, verbose="error").load_data(verbose="error")
-    except (ValueError, OSError, RuntimeError, KeyError, IndexError) as error:
+    except Exception as error:  # each format's reader fails in ways of its own
         raise DataError(
             f"{root / path}: expected an EEG recording, got {' '.join(str(error).split())[:200]}"
         ) from error
@@ -35,7 +35,7 @@ def load_raw(root: Path, path: str) -> mne.io.BaseRaw:
         what = "nothing but zeros" if np.isfinite(data).all() else "values that are not finite"
         raise DataError(f"{root / path}: expected a recording, got {what}. Replace it, or exclude the run.")
     if raw.get_montage() is None:
-        raw.set_montage("standard_1005", match_case=False, on_missing="ignore", verbose="error")
+        raw.set_montage("colin27_1005", match_case=False, on_missing="ignore", verbose="error")
     return raw
 
 

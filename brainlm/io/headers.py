@@ -114,7 +114,7 @@ def _eeg_header(path: Path) -> Header:
         check_pointer(companion)
     try:
         raw = mne.io.read_raw(path, preload=False, verbose="error")
-    except (ValueError, OSError, RuntimeError, KeyError, IndexError) as error:
+    except Exception as error:  # each format's reader fails in ways of its own
         raise DataError(f"{path}: expected an EEG recording, got {' '.join(str(error).split())[:200]}") from error
     return Header(int(raw.n_times), float(raw.info["sfreq"]))
 

@@ -53,6 +53,11 @@ def test_flat_channels_do_not_make_the_others_deviant():
         clean_eeg(raw, SETTINGS, 50)
 
 
+def test_one_good_channel_has_no_average_reference():
+    with pytest.raises(ValueError, match="average reference is itself"):
+        clean_eeg(make_raw().pick(["Pz"]), SETTINGS, 50)
+
+
 def test_channels_without_a_place_are_neither_filled_nor_used_to_fill():
     names = [*NAMES[:-1], "extra"]
     raw = make_raw(names=names)
@@ -90,7 +95,7 @@ def test_where_nothing_shows_the_eyes_no_number_of_blinks_is_told(caplog):
 def test_real_blinks_go_and_the_parietal_answer_stays(real_data):
     raw = mne.io.read_raw(real_data / "eeglab-bids/sub-01/eeg/sub-01_task-attention_eeg.vhdr", preload=True)
     raw.set_channel_types({name: "eog" for name in raw.ch_names if "EOG" in name.upper()})
-    raw.set_montage("standard_1005", match_case=False, on_missing="ignore")
+    raw.set_montage("colin27_1005", match_case=False, on_missing="ignore")
     settings = SETTINGS | {"band_hz": [0.5, 30], "resample_hz": 128}
     before = raw.copy().filter(0.5, 30).set_eeg_reference("average").get_data(picks=["FPz"])
     after = clean_eeg(raw, settings, None).raw.get_data(picks=["FPz"])
