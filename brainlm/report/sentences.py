@@ -51,13 +51,15 @@ def show_share(value: float) -> str:
 def headline(gain: Mapping | None) -> str:
     """The gain over the best no-brain control on its base metric, with interval and p; no difference told plainly.
 
-    ``gain`` is the row of the metric gain, or None where nothing was decoded.
+    ``gain`` is the row of the metric gain, or None where nothing was decoded. A protocol other than within is named.
     """
     if gain is None:
         return "Nothing was decoded for this subject, so there is no gain to report."
-    what = str(gain["of"]).replace("_", " ")
+    what = str(gain["of"]).replace("_", " ") + _protocol_note(gain)
     control = f"the best control without the brain ({str(gain['best_control']).replace('_', ' ')})"
     unit = "trials" if gain["of"] == "accuracy" else "windows"
+    if pd.isna([gain["ci_low"], gain["ci_high"], gain["p_gain"]]).any():
+        return f"Not tested: the gain in {what} over {control} is {gain['value']:+.3f}, without interval or p."
     numbers = (
         f"gain {gain['value']:+.3f} (95 % interval {gain['ci_low']:+.3f} to {gain['ci_high']:+.3f}, "
         f"{p_equals(gain['p_gain'])}, {show(gain['n'])} {unit} in {show(gain['n_effective'])} independent blocks)"
@@ -66,7 +68,18 @@ def headline(gain: Mapping | None) -> str:
         return f"The decoded text beats {control} in {what}: {numbers}."
     if gain["ci_high"] < 0:
         return f"No gain: the decoded text is worse in {what} than {control}: {numbers}."
-    return f"No difference in {what} between the decoded text and {control}: {numbers}."
+    told = f"No difference in {what} between the decoded text and {control}: {numbers}."
+    smallest = 0.5 ** float(gain["n_effective"])  # one sign a block
+    return told + (f" So few blocks allow no p below {show_p(smallest)}." if smallest > ALPHA else "")
+
+
+def other_seeds_sentence(gains: pd.DataFrame) -> str:
+    """What the headline's seed is among the others (rows of the metric gain by seed, the headline's first)."""
+    if len(gains) < 2:
+        return ""
+    low, high = gains["value"].min(), gains["value"].max()
+    first = gains["seed"].iloc[0]
+    return f" This is seed {first}, one of {len(gains)}; over them the gain runs from {low:+.3f} to {high:+.3f}."
 
 
 def rank_sentence(row: Mapping, rate_only: Mapping | None) -> str:
@@ -122,12 +135,22 @@ def group_headline(gains: pd.DataFrame) -> str:
     better = int(((gains["ci_low"] > 0) & (gains["p_gain"] < ALPHA)).sum())
     worse = int((gains["ci_high"] < 0).sum())
     same = len(gains) - better - worse
-    what = " and ".join(sorted({str(name).replace("_", " ") for name in gains["of"]}))
+    what = " and ".join(sorted({str(name).replace("_", " ") for name in gains["of"]})) + _protocol_note(
+        gains.iloc[0].to_dict()
+    )
+    subjects, seeds = gains["subject"].nunique(), gains["seed"].nunique()
+    counted = "subjects" if seeds == 1 else f"runs ({subjects} subjects, {seeds} seeds)"
+    start = "Within subjects, the" if gains["protocol"].iloc[0] == "within" else "The"
     return (
-        f"Within subjects, the decoded text beats the best control without the brain in {what} in {better} of "
-        f"{len(gains)} subjects, shows no difference in {same} and is worse in {worse}; mean gain "
+        f"{start} decoded text beats the best control without the brain in {what} in {better} of "
+        f"{len(gains)} {counted}, shows no difference in {same} and is worse in {worse}; mean gain "
         f"{gains['value'].mean():+.3f}."
     )
+
+
+def _protocol_note(row: Mapping) -> str:
+    protocol = row.get("protocol", "within")
+    return "" if protocol == "within" else f" ({PROTOCOLS.get(protocol, protocol)})"
 
 
 def _some(row: Mapping, name: str) -> bool:

@@ -8,7 +8,7 @@ from brainlm.errors import DataError
 from brainlm.io.reports import find_units, load_result_table
 from brainlm.io.store import atomic
 from brainlm.report.page import Section, render
-from brainlm.report.sentences import headline
+from brainlm.report.sentences import headline, other_seeds_sentence
 from brainlm.steps._report_decoding import decoding_sections, find_decoded
 from brainlm.steps._report_quality import limits_section, methods_section, provenance_section, quality_sections
 from brainlm.steps._report_rsa import rsa_sections
@@ -27,7 +27,8 @@ def report_subject(*, results: Path, subject: str, out: Path) -> None:
         raise DataError(f"{results / 'tables'}: expected rows of subject {subject!r}, found none. Check the label.")
     units = find_units(results, subject)
     groups = find_decoded(results, subject, units, own["decoding"], own["selector"])
-    told = headline(_gain(own["decoding"]))
+    gains = _gains(own["decoding"])
+    told = headline(None if gains.empty else gains.iloc[0].to_dict())
     sections = [section for group in groups for section in decoding_sections(group, told)]
     if not groups:
         sections.append(Section("Decoding"))
@@ -41,7 +42,8 @@ def report_subject(*, results: Path, subject: str, out: Path) -> None:
         methods_section(results, [subject], {f["kind"] for g in groups for f in g.facts}, own["rsa"], _has_eeg(own)),
         limits_section(),
     ]
-    html = render(f"Subject {subject}", _subtitle(own), told, sections, stamps(own["decoding"]))
+    on_top = told + other_seeds_sentence(gains)
+    html = render(f"Subject {subject}", _subtitle(own), on_top, sections, stamps(own["decoding"]))
     with atomic(out) as tmp:
         tmp.write_text(html, encoding="utf-8")
 
@@ -57,14 +59,15 @@ def stamps(decoding: pd.DataFrame) -> list[str]:
     return found
 
 
-def _gain(decoding: pd.DataFrame) -> dict | None:
+def _gains(decoding: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the metric gain of the headline's protocol (within where there is one), by seed."""
     if decoding.empty:
-        return None
+        return decoding
     gains = decoding[decoding["metric"] == "gain"]
     if gains.empty:
         raise DataError("tables/decoding.tsv: expected a row of the metric gain, found none. Score again.")
-    within = gains[gains["protocol"] == "within"]
-    return (within if len(within) else gains).iloc[0].to_dict()
+    first = "within" if "within" in set(gains["protocol"]) else gains["protocol"].iloc[0]
+    return gains[gains["protocol"] == first].sort_values("seed", kind="stable")
 
 
 def _of(table: pd.DataFrame, subject: str) -> pd.DataFrame:
