@@ -8,23 +8,22 @@ from jaxtyping import install_import_hook
 
 hook = install_import_hook("brainlm", "shapes.check")
 
-ROOT = Path(__file__).parents[1]
-_not_run: set[str] = set()
+NOT_RUN = "no real recordings: BRAINLM_REAL_DATA is not set, or none"
 
 
 @pytest.fixture
-def real_data(request: pytest.FixtureRequest) -> Path:
+def real_data() -> Path:
     """The folder of real recordings; without it the test is skipped and counted."""
     folder = os.environ.get("BRAINLM_REAL_DATA", "none")
     if folder == "none":
-        _not_run.add(request.node.nodeid)
-        pytest.skip("no real recordings: BRAINLM_REAL_DATA is not set, or none")
+        pytest.skip(NOT_RUN)
     if not Path(folder).is_dir():
         pytest.fail(f"BRAINLM_REAL_DATA: expected a folder or none, got {folder}")
     return Path(folder)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line that counts what was not run."""
-    if _not_run:
-        terminalreporter.write_line(f"{len(_not_run)} tests on real recordings were not run (BRAINLM_REAL_DATA).")
+    """One line that counts what was not run; read off the reports, which come from every worker."""
+    skipped = sum(NOT_RUN in str(report.longrepr) for report in terminalreporter.stats.get("skipped", []))
+    if skipped:
+        terminalreporter.write_line(f"{skipped} tests on real recordings were not run (BRAINLM_REAL_DATA).")
