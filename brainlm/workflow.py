@@ -43,7 +43,7 @@ def fill_config(config: dict, schema_path: Path) -> dict:
         If a key is unknown, missing, or its value is not allowed.
     """
     schema = yaml.safe_load(schema_path.read_text(encoding="utf-8"))
-    filled = _with_defaults(dict(config), schema)
+    filled = _with_defaults(_typed(config, schema), schema)
     faults = sorted(jsonschema.Draft202012Validator(schema).iter_errors(filled), key=lambda fault: list(fault.path))
     if faults:
         raise ConfigError(_explain(faults[0]))
@@ -215,6 +215,18 @@ def _with_defaults(config: dict, schema: dict) -> dict:
         if isinstance(config.get(name), dict) and "properties" in part:
             config[name] = _with_defaults(dict(config[name]), part)
     return config
+
+
+def _typed(value: object, schema: dict) -> object:
+    """Numbers and truths that Snakemake's ``--config`` hands over as text, where the schema wants no text."""
+    if isinstance(value, dict):
+        parts = schema.get("properties", {})
+        return {name: _typed(part, parts.get(name, {})) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_typed(part, schema.get("items", {})) for part in value]
+    if isinstance(value, str) and "type" in schema and "string" not in schema["type"]:
+        return yaml.safe_load(value)
+    return value
 
 
 def _explain(fault: jsonschema.ValidationError) -> str:

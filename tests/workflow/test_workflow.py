@@ -96,6 +96,23 @@ def test_a_learning_rule_s_own_code_is_part_of_its_stamp():
     assert stamp({"follow_code": False}, "train_network") == stamp({"follow_code": False}, "rsa")
 
 
+def test_numbers_given_on_the_command_line_are_numbers_and_labels_stay_text():
+    told = {
+        "bids_root": "1",
+        "results_dir": "y",
+        "tasks": {"story": {"use": "story"}},
+        "participants": ["01"],
+        "decoder": {"updates": "40", "window_tokens": ["12", "30"]},
+        "fmri": {"motion_correction": "false", "high_pass_s": "null"},
+    }
+    config = fill_config(told, SCHEMA)
+    assert config["bids_root"] == "1" and config["participants"] == ["01"]
+    assert config["decoder"]["updates"] == 40 and config["decoder"]["window_tokens"] == [12, 30]
+    assert config["fmri"]["motion_correction"] is False and config["fmri"]["high_pass_s"] is None
+    with pytest.raises(ConfigError, match="decoder.updates: 'many' is not of type 'integer'"):
+        fill_config(told | {"decoder": {"updates": "many"}}, SCHEMA)
+
+
 def test_environment_yml_holds_the_same_pins():
     pins = [line.strip() for line in (ROOT / "constraints.txt").read_text().splitlines()]
     pins = [line for line in pins if line and not line.startswith("#")]
