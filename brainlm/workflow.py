@@ -1,6 +1,7 @@
 """What the workflow is told by a config: defaults filled in, faults found, and the files that jobs make."""
 
 import difflib
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -13,17 +14,44 @@ import yaml
 
 from brainlm.errors import ConfigError, choose
 from brainlm.io.bids import choose_subjects, index_recordings
-from brainlm.io.store import save_index
+from brainlm.io.store import load_json, read_index, save_index
+from brainlm.io.transcripts import find_transcript
 from brainlm.learning import LEARNING_RULES
 from brainlm.provenance import code_version
 from brainlm.simulate.plan import planned_recordings
 
 SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yaml"
 
+# names under the results folder that rules, tables and reports share
+UNIT = "decoding/sub-{subject}_protocol-{protocol}_fold-{fold}_seed-{seed}"
+SCORES = "decoding/sub-{subject}_protocol-{protocol}_seed-{seed}"
+NETWORK = "learning/network-{network}_rule-{learning_rule}_seed-{seed}"
+BRAIN = "rsa/sub-{subject}_modality-{modality}"
+
+PLANNED = ["recording", "modality", "subject", "task", "story", "use"]  # known before a simulated study is made
+TRUTH = Path("sourcedata") / "truth"
+
 
 def as_json(settings: dict) -> str:
     """Settings as one compact line with sorted keys: equal settings, equal text."""
     return json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def pick(config: dict, *keys: str) -> str:
+    """Sections of the config, or keys of them (``section.key``), as JSON: what one step reads, and no more."""
+    chosen: dict = {}
+    for key in keys:
+        section, _, name = key.partition(".")
+        if name:
+            chosen.setdefault(section, {})[name] = config[section][name]
+        else:
+            chosen[section] = config[section]
+    return as_json(chosen)
+
+
+def leave_out(section: dict, *names: str) -> dict:
+    """A section without the keys that its step does not read."""
+    return {name: value for name, value in section.items() if name not in names}
 
 
 def stamp(config: dict, step: str, *modules: str) -> str:
@@ -61,17 +89,77 @@ class Plan:
     must_simulate: bool
 
     @classmethod
-    def of(cls, config: dict) -> "Plan":
-        """Read the data set and write the run table; plan a simulated one that is not there yet."""
+    def of(cls, config: dict, main: bool = True) -> "Plan":
+        """Read the data set and write the run table; plan a simulated one that is not there yet.
+
+        Jobs on other machines (``main`` false) read the run table that the main process wrote.
+        """
+        index = Path(config["results_dir"]) / "index.tsv"
+        if not main and index.exists():
+            table = read_index(index)
+            return cls(config, table[table["excluded"] == ""], must_simulate=False)
         if config["simulate"] and not (Path(config["bids_root"]) / "dataset_description.json").exists():
             table = _plan_table(config)
             check_decoding(config, table)
             return cls(config, table, must_simulate=True)
+        if config["simulate"]:
+            _check_simulated(config)
         table = index_recordings(config)
         kept = table[table["excluded"] == ""]
         check_decoding(config, kept)
-        save_index(Path(config["results_dir"]) / "index.tsv", table)
+        save_index(index, table)
         return cls(config, kept, must_simulate=False)
+
+    def digest(self, **values: str) -> str:
+        """Fingerprint of the rows with these values; jobs follow it, not the date of the whole run table.
+
+        A simulated study is known by its settings and its generator's code, before it is made as after.
+        """
+        rows = self.table
+        for column, value in values.items():
+            rows = rows[rows[column] == value]
+        return self._fingerprint(rows[PLANNED] if self.config["simulate"] else rows)
+
+    def story_digest(self) -> str:
+        """Fingerprint of the stories and the shortest recording of each: one more listener changes neither."""
+        rows = self.table[self.table["use"] == "story"]
+        if self.config["simulate"]:
+            return self._fingerprint(rows[["story"]].drop_duplicates())
+        shortest = rows.assign(duration_s=rows["duration_s"].astype(float)).groupby("story")["duration_s"].min()
+        return self._fingerprint(shortest.reset_index())
+
+    def decoded_digest(self, subject: str, protocol: str) -> str:
+        """Fingerprint of the runs that a unit reads."""
+        own = {"subject": subject} if protocol == "within" else {}
+        return self.digest(modality="fmri", use=self._decoded_use(), **own)
+
+    def raw(self, recording: str) -> list[str]:
+        """The files of a recording, header and sidecar included; none where the workflow makes them itself."""
+        found: list[str] = []
+        for name in self._own(recording=recording)["path"]:
+            path = Path(self.config["bids_root"]) / name
+            found += sorted(map(str, path.parent.glob(f"{path.name.partition('.')[0]}.*")))
+        return found
+
+    def events(self, **values: str) -> list[str]:
+        """Events of the rows with these values; none where the workflow makes them itself."""
+        root = Path(self.config["bids_root"])
+        return sorted({str(root / name) for name in self._own(**values)["events"] if name})
+
+    def decoded_events(self, subject: str, protocol: str) -> list[str]:
+        """Events of the runs that a unit reads."""
+        own = {"subject": subject} if protocol == "within" else {}
+        return self.events(modality="fmri", use=self._decoded_use(), **own)
+
+    def transcripts(self) -> list[str]:
+        """Transcripts of all stories; none where the workflow makes them itself."""
+        folder = Path(self.config["bids_root"]) / self.config["stimuli"]["folder"]
+        return [] if self.config["simulate"] else [str(find_transcript(folder, story)) for story in self.stories()]
+
+    def text(self) -> list[str]:
+        """The text that teaches the decoder to write, where stories are decoded; none where it is made here."""
+        path = Path(self.config["bids_root"]) / self.config["decoder"]["text"]
+        return [str(path)] if self._decoded_use() == "story" and not self.config["simulate"] and path.exists() else []
 
     def recordings(self) -> list[str]:
         """All recordings that are not excluded, as regular expressions that match nothing else."""
@@ -136,6 +224,24 @@ class Plan:
             for seed in learning["seeds"]
         ]
 
+    def uses(self) -> dict[str, dict[str, str]]:
+        """What each task is used for, without the filters that chose its recordings."""
+        return {task: {"use": options["use"]} for task, options in self.config["tasks"].items()}
+
+    def lesson(self, learning_rule: str) -> str:
+        """What one network is trained by, as JSON: another rule or seed beside it changes nothing."""
+        section = leave_out(self.config["learning"], "networks", "seeds")
+        return as_json(
+            section | {"learning_rules": {learning_rule: section["learning_rules"].get(learning_rule) or {}}}
+        )
+
+    def wanted(self) -> str:
+        """Protocols, seeds, networks and rules that the tables hold, as JSON; results of earlier configs stay out."""
+        rules = list(self.config["learning"]["learning_rules"])
+        learning = {name: self.config["learning"][name] for name in ("networks", "seeds")}
+        evaluation = {name: self.config["evaluation"][name] for name in ("protocols", "seeds")}
+        return as_json({"learning": learning | {"learning_rules": rules}, "evaluation": evaluation})
+
     def brains(self, pattern: str) -> list[str]:
         """A file of every subject and modality with conditions; none where no network is trained."""
         if not self.networks("", ""):
@@ -146,7 +252,7 @@ class Plan:
 
     def truth(self) -> str:
         """The folder with planted truth of a simulated data set, or none."""
-        folder = Path(self.config["bids_root"]) / "sourcedata" / "truth"
+        folder = Path(self.config["bids_root"]) / TRUTH
         return str(folder) if self.config["simulate"] or folder.is_dir() else "none"
 
     def simulate_options(self) -> str:
@@ -160,6 +266,23 @@ class Plan:
         if self.must_simulate or rows.empty or not (path / rows["path"].iloc[0]).exists():
             return 1000
         return 1000 + 20 * (path / rows["path"].iloc[0]).stat().st_size // 2**20
+
+    def _own(self, **values: str) -> pd.DataFrame:
+        rows = self.table.iloc[:0].reindex(columns=["path", "events"]) if self.config["simulate"] else self.table
+        for column, value in values.items() if len(rows) else ():
+            rows = rows[rows[column] == value]
+        return rows
+
+    def _fingerprint(self, rows: pd.DataFrame) -> str:
+        text = rows.to_csv(index=False) + (as_json(self._origin()) if self.config["simulate"] else "")
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def _origin(self) -> dict:
+        mark = Path(self.config["bids_root"]) / TRUTH / "simulation.json"
+        if mark.exists():
+            return load_json(mark)
+        strength = {name: float(self.config["simulate"][name]) for name in ("planted", "distractors")}
+        return self.config["simulate"] | strength | {"code": code_version("brainlm.steps.simulate")}
 
     def _decoded_use(self) -> str:
         return "story" if "story" in set(self.table["use"]) else "labels"
@@ -191,6 +314,20 @@ def check_decoding(config: dict, table: pd.DataFrame) -> None:
         )
     for story in config["splits"]["test_stories"]:
         choose("story of splits.test_stories", story, stories)
+
+
+def _check_simulated(config: dict) -> None:
+    """Stop where the folder holds another data set than the config asks for: nothing is overwritten."""
+    root = Path(config["bids_root"])
+    mark = root / TRUTH / "simulation.json"
+    made = load_json(mark) if mark.exists() else {}
+    for name, value in config["simulate"].items():
+        if made.get(name) != value:
+            found = f"{name} {made[name]}" if name in made else "a data set that brainlm did not make"
+            raise ConfigError(
+                f"simulate.{name}: expected {value} as the config says, but {root} holds {found}. "
+                "Remove that folder, or choose another bids_root."
+            )
 
 
 def _plan_table(config: dict) -> pd.DataFrame:

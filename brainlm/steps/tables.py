@@ -7,7 +7,9 @@ import pandas as pd
 from brainlm.io.store import load_json, read_index, save_table
 from brainlm.steps.rsa import COLUMNS as RSA_COLUMNS
 from brainlm.steps.score_decoder import COLUMNS as DECODING_COLUMNS
+from brainlm.workflow import BRAIN, NETWORK, SCORES, Plan
 
+PROTOCOLS = ("within", "zero_shot")
 SELECTOR_COLUMNS = [
     *("dataset", "subject", "fold", "seed", "protocol", "beta", "threshold", "auc", "precision_at_100"),
     *("auc_encoding_map", "auc_random", "voxels_kept", "dice_over_seeds"),
@@ -22,18 +24,30 @@ TIMING_COLUMNS = [
 ]
 
 
-def tables(*, results: Path, index: Path, out: Path) -> None:
+def tables(*, results: Path, index: Path, settings: dict, out: Path) -> None:
     """Write selector, decoding, learning, rsa, quality and timing (TSV) under ``out``.
 
-    Only rows of jobs that the run table and the results still hold are read; a column that a study cannot fill is n/a.
+    ``settings`` names protocols, seeds, networks and learning rules: results that a config no longer asks for stay on
+    disk and out of the tables. A column that a study cannot fill is n/a.
     """
-    _write(out / "decoding.tsv", _rows(sorted(results.glob("decoding/*_scores.tsv"))), DECODING_COLUMNS)
-    selector = [_selector_row(path) for path in sorted(results.glob("decoding/*_selector.tsv"))]
+    runs = read_index(index)
+    plan = Plan(settings, runs[runs["excluded"] == ""], must_simulate=False)
+    scores = [results / name for protocol in PROTOCOLS for name in plan.scores(SCORES, protocol)]
+    brains = [results / name for name in plan.brains(f"{BRAIN}_rsa.tsv")]
+    group = [results / "rsa" / "group_rsa.tsv"] if brains else []
+    _write(out / "decoding.tsv", _rows(scores), DECODING_COLUMNS)
+    selector = [_selector_row(path.with_name(path.name.replace("_scores.tsv", "_selector.tsv"))) for path in scores]
     _write(out / "selector.tsv", _together(selector), SELECTOR_COLUMNS)
-    _write(out / "learning.tsv", _rows(sorted(results.glob("learning/*/row.tsv"))), LEARNING_COLUMNS)
-    _write(out / "rsa.tsv", _rows(sorted(results.glob("rsa/*_rsa.tsv"))), RSA_COLUMNS)
-    _write(out / "quality.tsv", _quality(results, read_index(index)), QUALITY_COLUMNS)
-    _write(out / "timing.tsv", _timing(results), TIMING_COLUMNS)
+    _write(
+        out / "learning.tsv", _rows([results / name for name in plan.networks(NETWORK, "row.tsv")]), LEARNING_COLUMNS
+    )
+    _write(out / "rsa.tsv", _rows(brains + group), RSA_COLUMNS)
+    _write(out / "quality.tsv", _quality(results, runs), QUALITY_COLUMNS)
+    _write(
+        out / "timing.tsv",
+        _timing(results, [results / name for name in plan.networks(NETWORK, "timing.tsv")]),
+        TIMING_COLUMNS,
+    )
 
 
 def _write(path: Path, table: pd.DataFrame, columns: list[str]) -> None:
@@ -72,7 +86,7 @@ def _quality(results: Path, index: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _timing(results: Path) -> pd.DataFrame:
+def _timing(results: Path, learned: list[Path]) -> pd.DataFrame:
     rows = []
     for path in sorted((results / "benchmarks").rglob("*.tsv")):
         measured = _read(path).iloc[0]
@@ -85,5 +99,4 @@ def _timing(results: Path) -> pd.DataFrame:
                 "peak_mb": measured["max_rss"],
             }
         )
-    learned = [_read(path) for path in sorted(results.glob("learning/*/timing.tsv"))]
-    return _together([pd.DataFrame(rows), *learned])
+    return _together([pd.DataFrame(rows), *map(_read, learned)])

@@ -4,11 +4,23 @@ import sys
 
 
 from brainlm.errors import BrainlmError
-from brainlm.workflow import SCHEMA, Plan, as_json, fill_config, stamp
+from brainlm.workflow import (
+    BRAIN,
+    NETWORK,
+    SCHEMA,
+    SCORES,
+    UNIT,
+    Plan,
+    as_json,
+    fill_config,
+    leave_out,
+    pick,
+    stamp,
+)
 
 try:
     config = fill_config(config, SCHEMA)
-    plan = Plan.of(config)
+    plan = Plan.of(config, main=workflow.is_main_process)
 except BrainlmError as error:
     sys.exit(f"brainlm: {error}")
 

@@ -1,26 +1,13 @@
 # The language model once; then a unit a subject, protocol, fold and seed; then scores over all folds.
-DECODING = as_json(
-    {
-        name: config[name]
-        for name in (
-            "selector",
-            "decoder",
-            "splits",
-            "evaluation",
-            "tasks",
-            "stimuli",
-            "fmri",
-        )
-    }
-)
-UNIT = f"{RESULTS}/decoding/sub-{{subject}}_protocol-{{protocol}}_fold-{{fold}}_seed-{{seed}}"
-SCORES = f"{RESULTS}/decoding/sub-{{subject}}_protocol-{{protocol}}_seed-{{seed}}"
+TRAINING = ("selector", "splits", "evaluation.window_s", "fmri.label_lag_s")
+NULLS = ("evaluation.n_permutations", "evaluation.min_lag_s")
+UNIT = f"{RESULTS}/{UNIT}"
+SCORES = f"{RESULTS}/{SCORES}"
 SOURCES = dict(
     root=ROOT,
     derivatives=DERIVATIVES,
     stimuli=lambda wildcards: f"{RESULTS}/stimuli",
     language_model=lambda wildcards: f"{RESULTS}/language_model",
-    settings=lambda wildcards: DECODING,
     device=config["device"],
 )
 FROM_SOURCES = (
@@ -31,7 +18,8 @@ FROM_SOURCES = (
 
 rule stimuli:
     input:
-        index=INDEX,
+        plan.transcripts(),
+        index=ancient(INDEX),
     output:
         expand(
             f"{RESULTS}/stimuli/{{story}}_{{part}}.tsv",
@@ -51,6 +39,7 @@ rule stimuli:
     params:
         root=ROOT,
         settings=lambda wildcards: as_json(config["stimuli"]),
+        stories=plan.story_digest(),
         out=lambda wildcards, output: os.path.dirname(output[0]),
         code=stamp(config, "stimuli"),
     shell:
@@ -61,8 +50,9 @@ rule stimuli:
 
 rule train_language_model:
     input:
-        index=INDEX,
-        stimuli=f"{RESULTS}/stimuli/done",
+        plan.text(),
+        plan.events(use="labels"),
+        index=ancient(INDEX),
     output:
         multiext(
             f"{RESULTS}/language_model/",
@@ -82,6 +72,14 @@ rule train_language_model:
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         **SOURCES,
+        settings=lambda wildcards: as_json(
+            {
+                "decoder": leave_out(config["decoder"], "beam_width", "guidance"),
+                "tasks": plan.uses(),
+                "evaluation": {"labels": config["evaluation"]["labels"]},
+            }
+        ),
+        rows=plan.digest(use="labels"),
         seed=config["seed"],
         code=stamp(config, "train_language_model"),
     shell:
@@ -97,7 +95,9 @@ rule train_decoder:
             DERIVATIVES, wildcards.subject, wildcards.protocol
         ),
         rules.train_language_model.output,
-        index=INDEX,
+        rules.stimuli.output,
+        lambda wildcards: plan.decoded_events(wildcards.subject, wildcards.protocol),
+        index=ancient(INDEX),
     output:
         multiext(
             f"{UNIT}/",
@@ -121,6 +121,10 @@ rule train_decoder:
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         **SOURCES,
+        settings=lambda wildcards: pick(config, *TRAINING),
+        rows=lambda wildcards: plan.decoded_digest(
+            wildcards.subject, wildcards.protocol
+        ),
         unit=lambda wildcards, output: os.path.dirname(output[0]),
         code=stamp(config, "train_decoder"),
     shell:
@@ -134,7 +138,7 @@ rule train_decoder:
 rule decode_unit:
     input:
         rules.train_decoder.output,
-        index=INDEX,
+        index=ancient(INDEX),
     output:
         decoded=f"{UNIT}/decoded.tsv",
         identification=f"{UNIT}/identification.npz",
@@ -149,6 +153,10 @@ rule decode_unit:
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         **SOURCES,
+        settings=lambda wildcards: pick(config, *TRAINING, "decoder"),
+        rows=lambda wildcards: plan.decoded_digest(
+            wildcards.subject, wildcards.protocol
+        ),
         unit=lambda wildcards, output: os.path.dirname(output[0]),
         code=stamp(config, "decode"),
     shell:
@@ -167,7 +175,7 @@ rule score_decoder:
                 UNIT, wildcards.subject, wildcards.protocol, wildcards.seed
             )
         ],
-        index=INDEX,
+        index=ancient(INDEX),
     output:
         scores=f"{SCORES}_scores.tsv",
         selector=f"{SCORES}_selector.tsv",
@@ -182,6 +190,10 @@ rule score_decoder:
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         **SOURCES,
+        settings=lambda wildcards: pick(config, *TRAINING, *NULLS, "decoder"),
+        rows=lambda wildcards: plan.decoded_digest(
+            wildcards.subject, wildcards.protocol
+        ),
         units=lambda wildcards: plan.units(
             UNIT, wildcards.subject, wildcards.protocol, wildcards.seed
         ),

@@ -1,10 +1,10 @@
 # The same networks by every learning rule.
-NETWORK = f"{RESULTS}/learning/network-{{network}}_rule-{{learning_rule}}_seed-{{seed}}"
+NETWORK = f"{RESULTS}/{NETWORK}"
 
 
 rule train_network:
     input:
-        index=INDEX,
+        index=ancient(INDEX),
     output:
         multiext(
             f"{NETWORK}/",
@@ -25,7 +25,7 @@ rule train_network:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
-        settings=lambda wildcards: as_json(config["learning"]),
+        settings=lambda wildcards: plan.lesson(wildcards.learning_rule),
         root=ROOT,
         folder=lambda wildcards, output: os.path.dirname(output[0]),
         device=config["device"],

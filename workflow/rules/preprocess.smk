@@ -1,7 +1,8 @@
 # One job a recording, then condition patterns a subject.
 rule preprocess_fmri:
     input:
-        index=INDEX,
+        lambda wildcards: plan.raw(wildcards.recording),
+        index=ancient(INDEX),
     output:
         multiext(
             f"{DERIVATIVES}/brainlm-fmri/{{recording}}",
@@ -23,7 +24,8 @@ rule preprocess_fmri:
         * plan.fmri_memory_mb(wildcards.recording),
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: as_json(config["fmri"]),
+        settings=lambda wildcards: as_json(leave_out(config["fmri"], "label_lag_s")),
+        row=lambda wildcards: plan.digest(recording=wildcards.recording),
         root=ROOT,
         out=lambda wildcards: f"{DERIVATIVES}/brainlm-fmri",
         code=stamp(config, "preprocess_fmri"),
@@ -35,7 +37,8 @@ rule preprocess_fmri:
 
 rule preprocess_eeg:
     input:
-        index=INDEX,
+        lambda wildcards: plan.raw(wildcards.recording),
+        index=ancient(INDEX),
     output:
         multiext(
             f"{DERIVATIVES}/brainlm-eeg/{{recording}}",
@@ -52,7 +55,10 @@ rule preprocess_eeg:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: as_json(config["eeg"]),
+        settings=lambda wildcards: as_json(
+            leave_out(config["eeg"], "epoch_s", "baseline_s")
+        ),
+        row=lambda wildcards: plan.digest(recording=wildcards.recording),
         root=ROOT,
         out=lambda wildcards: f"{DERIVATIVES}/brainlm-eeg",
         code=stamp(config, "preprocess_eeg"),
@@ -67,7 +73,10 @@ rule patterns:
         lambda wildcards: plan.preprocessed(
             DERIVATIVES, wildcards.modality, wildcards.subject, ("conditions",)
         ),
-        index=INDEX,
+        lambda wildcards: plan.events(
+            modality=wildcards.modality, subject=wildcards.subject, use="conditions"
+        ),
+        index=ancient(INDEX),
     output:
         arrays=f"{RESULTS}/patterns/sub-{{subject}}_modality-{{modality}}_patterns.npz",
         about=f"{RESULTS}/patterns/sub-{{subject}}_modality-{{modality}}_patterns.json",
@@ -81,8 +90,9 @@ rule patterns:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 20 * attempt,
     params:
-        settings=lambda wildcards: as_json(
-            {name: config[name] for name in ("fmri", "eeg", "tasks")}
+        settings=lambda wildcards: pick(config, "eeg.epoch_s", "eeg.baseline_s"),
+        rows=lambda wildcards: plan.digest(
+            modality=wildcards.modality, subject=wildcards.subject, use="conditions"
         ),
         root=ROOT,
         derivatives=DERIVATIVES,

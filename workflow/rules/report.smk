@@ -22,10 +22,12 @@ rule tables:
     params:
         results=lambda wildcards: RESULTS,
         out=lambda wildcards: f"{RESULTS}/tables",
+        settings=lambda wildcards: plan.wanted(),
         code=stamp(config, "tables"),
     shell:
         RUN
-        + " tables --results {params.results:q} --index {input.index:q} --out {params.out:q} 2> {log:q}"
+        + " tables --results {params.results:q} --index {input.index:q} --out {params.out:q} "
+        "--settings {params.settings:q} 2> {log:q}"
 
 
 rule report_subject:

@@ -1,5 +1,5 @@
 # Networks against brains: a job a subject and modality, then the group.
-BRAIN = f"{RESULTS}/rsa/sub-{{subject}}_modality-{{modality}}"
+BRAIN = f"{RESULTS}/{BRAIN}"
 
 
 rule rsa_subject:
