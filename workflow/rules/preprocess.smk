@@ -1,4 +1,7 @@
 # One job a recording, then condition patterns a subject.
+EPOCHS = {"fmri": (), "eeg": ("eeg.epoch_s", "eeg.baseline_s")}
+
+
 rule preprocess_fmri:
     input:
         lambda wildcards: plan.raw(wildcards.recording),
@@ -90,7 +93,7 @@ rule patterns:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 20 * attempt,
     params:
-        settings=lambda wildcards: pick(config, "eeg.epoch_s", "eeg.baseline_s"),
+        settings=lambda wildcards: pick(config, *EPOCHS[wildcards.modality]),
         rows=lambda wildcards: plan.digest(
             modality=wildcards.modality, subject=wildcards.subject, use="conditions"
         ),
