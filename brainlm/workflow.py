@@ -235,13 +235,6 @@ class Plan:
             section | {"learning_rules": {learning_rule: section["learning_rules"].get(learning_rule) or {}}}
         )
 
-    def wanted(self) -> str:
-        """Protocols, seeds, networks and rules that the tables hold, as JSON; results of earlier configs stay out."""
-        rules = list(self.config["learning"]["learning_rules"])
-        learning = {name: self.config["learning"][name] for name in ("networks", "seeds")}
-        evaluation = {name: self.config["evaluation"][name] for name in ("protocols", "seeds")}
-        return as_json({"learning": learning | {"learning_rules": rules}, "evaluation": evaluation})
-
     def brains(self, pattern: str) -> list[str]:
         """A file of every subject and modality with conditions; none where no network is trained."""
         if not self.networks("", ""):

@@ -89,13 +89,9 @@ def provenance_section(results: Path, files: list[Path], rows: pd.DataFrame, ste
     facts.append(
         "Packages when this page was written: " + ", ".join(f"{name} {number}" for name, number in found) + "."
     )
-    config = results / "config.json"
-    if not config.exists():
-        facts.append("The study's config was not kept among its results (config.json); the settings below are what is.")
     section.add_list(facts)
-    if config.exists():
-        flat = pd.DataFrame(_flat(load_json(config)), columns=["key", "value"])
-        section.add_table(flat, "Config", "config")
+    flat = pd.DataFrame(_flat(load_json(results / "config.json")), columns=["key", "value"])
+    section.add_table(flat, "Config", "config")
     section.add_table(checksums(sorted(files), results), "SHA-256 of the files that this page shows", "checksums")
     return section
 

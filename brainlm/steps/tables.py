@@ -1,10 +1,11 @@
 """Step: the tidy tables of a whole study, from the rows that its jobs wrote."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
 
-from brainlm.io.store import load_json, read_index, save_table
+from brainlm.io.store import load_json, read_index, save_json, save_table
 from brainlm.steps.rsa import COLUMNS as RSA_COLUMNS
 from brainlm.steps.score_decoder import COLUMNS as DECODING_COLUMNS
 from brainlm.workflow import BRAIN, NETWORK, SCORES, Plan
@@ -25,11 +26,12 @@ TIMING_COLUMNS = [
 
 
 def tables(*, results: Path, index: Path, settings: dict, out: Path) -> None:
-    """Write selector, decoding, learning, rsa, quality and timing (TSV) under ``out``.
+    """Write selector, decoding, learning, rsa, quality and timing (TSV) under ``out``, and the config beside ``out``.
 
-    ``settings`` names protocols, seeds, networks and learning rules: results that a config no longer asks for stay on
-    disk and out of the tables. A column that a study cannot fill is n/a.
+    ``settings`` is the whole config: results that it no longer asks for stay on disk and out of the tables. A column
+    that a study cannot fill is n/a.
     """
+    save_json(out.with_name("config.json"), settings)
     runs = read_index(index)
     plan = Plan(settings, runs[runs["excluded"] == ""], must_simulate=False)
     scores = [results / name for protocol in PROTOCOLS for name in plan.scores(SCORES, protocol)]
@@ -68,8 +70,7 @@ def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _selector_row(path: Path) -> pd.DataFrame:
-    names = dict(part.split("-", 1) for part in path.name.split("_") if "-" in part)
-    return _read(path).assign(protocol=names["protocol"])
+    return _read(path).assign(protocol=re.search(r"_protocol-(.+)_seed-", path.name)[1])
 
 
 def _quality(results: Path, index: pd.DataFrame) -> pd.DataFrame:

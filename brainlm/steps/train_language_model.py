@@ -25,9 +25,7 @@ logger = logging.getLogger(__name__)
 VALIDATION_SHARE = 0.05  # of the text, at its end
 
 
-def train_language_model(
-    *, index: Path, stimuli: Path, bids_root: Path, settings: dict, seed: int, device: str, out: Path
-) -> None:
+def train_language_model(*, index: Path, bids_root: Path, settings: dict, seed: int, device: str, out: Path) -> None:
     """Fit word vectors and a space of texts on ``decoder.text`` and train the character decoder on it.
 
     Tasks with labels and no story learn the labels instead. No recording and no transcript is read. Writes the folder

@@ -97,6 +97,11 @@ def save_unit(results: Path, subject: str, protocol: str, kind: str, fold: int =
     return unit
 
 
+def save_config(results: Path) -> None:
+    results.mkdir(parents=True, exist_ok=True)
+    (results / "config.json").write_text(json.dumps({"bids_root": "data/made-up", "rsa": {"n_permutations": 77}}))
+
+
 def rsa_rows(subject: str, modality: str) -> list[dict]:
     places = [("early", np.nan), ("late", np.nan)] if modality == "fmri" else [("sensors", t) for t in (-0.1, 0.1, 0.2)]
     base = {"dataset": "made up", "subject": subject, "modality": modality, "measure": "crossnobis", "seed": 0}
@@ -172,6 +177,7 @@ def make_study(tmp_path: Path) -> Path:
     """Two subjects with a story, one of them zero-shot too, RSA of fMRI and EEG, one excluded recording."""
     results = tmp_path / "results"
     (results / "rsa").mkdir(parents=True)
+    save_config(results)
     gains = {"01": (0.08, 0.02, 0.13), "02": (0.01, -0.05, 0.06)}
     rows = [row for subject, gain in gains.items() for row in decoding_rows(subject, "within", gain)]
     rows += decoding_rows("02", "zero_shot", (-0.04, -0.07, -0.01))
@@ -197,6 +203,7 @@ def make_study(tmp_path: Path) -> Path:
 def label_study(tmp_path: Path) -> Path:
     """One subject with labels in two folds and nothing else: no EEG, no RSA, no learning."""
     results = tmp_path / "labels"
+    save_config(results)
     save(results / "tables" / "decoding.tsv", pd.DataFrame(label_rows("001")))
     save(results / "tables" / "quality.tsv", pd.DataFrame(quality_rows("001")).query("modality == 'fmri'"))
     for name in ("selector", "learning", "rsa"):

@@ -170,3 +170,8 @@ def test_an_unknown_subject_stops_with_one_line(study):
 
 def test_the_same_numbers_give_the_same_page(made_up, drawn):
     assert page_of(made_up, None).html == drawn[None].html
+
+
+def test_the_config_stands_on_the_pages(study, undrawn):
+    report_group(results=study, out=study / "group.html")
+    assert re.search(r"rsa\.n.permutations.*?77", (study / "group.html").read_text(), re.DOTALL)

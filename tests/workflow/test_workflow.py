@@ -10,6 +10,7 @@ import yaml
 from running import places, snakemake
 
 from brainlm.errors import ConfigError
+from brainlm.io.store import save_index
 from brainlm.workflow import SCHEMA, Plan, check_decoding, fill_config, stamp
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +97,64 @@ def test_a_learning_rule_s_own_code_is_part_of_its_stamp():
     assert stamp({"follow_code": False}, "train_network") == stamp({"follow_code": False}, "rsa")
 
 
+def tiny_config(folder: Path, **more: object) -> dict:
+    content = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text())
+    return fill_config(
+        content | {"bids_root": str(folder / "bids"), "results_dir": str(folder / "results")} | more, SCHEMA
+    )
+
+
+def test_a_job_elsewhere_reads_the_run_table_and_not_the_data(tmp_path):
+    config = tiny_config(tmp_path, simulate=None)
+    plan = Plan.of(tiny_config(tmp_path))
+    save_index(tmp_path / "results" / "index.tsv", plan.table)
+    assert Plan.of(config, main=False).table["recording"].tolist() == plan.table["recording"].tolist()
+    with pytest.raises(ConfigError, match="does not exist"):
+        Plan.of(config)
+
+
+def test_a_simulated_data_set_with_other_settings_is_refused(tmp_path):
+    config = tiny_config(tmp_path, simulate={"size": "tiny", "seed": 3})
+    truth = tmp_path / "bids" / "sourcedata" / "truth"
+    truth.mkdir(parents=True)
+    (tmp_path / "bids" / "dataset_description.json").write_text("{}")
+    with pytest.raises(ConfigError, match="a data set that brainlm did not make"):
+        Plan.of(config)
+    (truth / "simulation.json").write_text(json.dumps(config["simulate"] | {"seed": 0, "code": "0"}))
+    with pytest.raises(ConfigError, match="expected 3 as the config says, but .* holds seed 0"):
+        Plan.of(config)
+
+
+def test_a_job_follows_its_own_rows_of_the_run_table(tmp_path):
+    config = tiny_config(tmp_path, simulate=None)
+    table = Plan.of(tiny_config(tmp_path)).table.assign(t_r="2", duration_s="120", path="", events="")
+    other = table.assign(t_r=["3" if subject == "02" else "2" for subject in table["subject"]])
+    before, after = Plan(config, table, False), Plan(config, other, False)
+    own, others = (f"sub-{n}/func/sub-{n}_task-story_run-01" for n in ("01", "02"))
+    assert before.digest(recording=own) == after.digest(recording=own)
+    assert before.digest(recording=others) != after.digest(recording=others)
+    assert before.decoded_digest("01", "within") == after.decoded_digest("01", "within")
+    assert before.decoded_digest("01", "zero_shot") != after.decoded_digest("01", "zero_shot")
+    fewer = Plan(config, table[table["subject"] == "01"], False)
+    assert fewer.story_digest() == before.story_digest()
+
+
+def test_files_of_own_data_are_inputs_and_those_of_a_simulated_study_are_not(tmp_path):
+    table = Plan.of(tiny_config(tmp_path)).table
+    name = "sub-01/eeg/sub-01_task-story_run-01"
+    table = table.assign(path=table["recording"] + "_eeg.vhdr", events=table["recording"] + "_events.tsv")
+    folder = tmp_path / "bids" / "sub-01" / "eeg"
+    folder.mkdir(parents=True)
+    endings = ("_eeg.eeg", "_eeg.json", "_eeg.vhdr", "_eeg.vmrk", "_events.tsv")
+    for ending in endings:
+        (tmp_path / "bids" / f"{name}{ending}").touch()
+    own = Plan(tiny_config(tmp_path, simulate=None), table, False)
+    assert [Path(path).name for path in own.raw(name)] == [f"sub-01_task-story_run-01{e}" for e in endings[:4]]
+    assert own.events(recording=name) == [str(tmp_path / "bids" / f"{name}_events.tsv")]
+    made = Plan(tiny_config(tmp_path), table, False)
+    assert made.raw(name) == made.events() == made.transcripts() == made.text() == []
+
+
 def test_numbers_given_on_the_command_line_are_numbers_and_labels_stay_text():
     told = {
         "bids_root": "1",
@@ -132,6 +191,20 @@ def test_every_key_is_described_and_listed():
     walk(yaml.safe_load(SCHEMA.read_text()), "")
 
 
+RSA_OF_ONE = {"patterns": 1, "rsa_subject": 1, "rsa_group": 1}
+# a change of the config, and all jobs that follow it but tables and reports
+AFTER = {"all", "total", "tables", "report_subject", "report_group"}
+RERUNS = [
+    ("decoder: {beam_width: 2}", {"decode_unit": 3, "score_decoder": 3}),
+    ("evaluation: {n_permutations: 500}", {"score_decoder": 3}),
+    ("evaluation: {seeds: [0, 1]}", {"train_decoder": 3, "decode_unit": 3, "score_decoder": 3}),
+    ("splits: {validation: 0.3}", {"train_decoder": 3, "decode_unit": 3, "score_decoder": 3}),
+    ("learning: {learning_rules: {oja: {}}}", {"train_network": 1, "rsa_subject": 4, "rsa_group": 1}),
+    ("eeg: {baseline_s: [-0.1, 0]}", {"patterns": 2, "rsa_subject": 2, "rsa_group": 1}),
+    ("exclude: [{recording: sub-01/eeg/sub-01_task-pictures_run-1, reason: x}]", RSA_OF_ONE),
+]
+
+
 @pytest.mark.slow
 def test_the_tiny_study_runs_reruns_nothing_and_repeats_itself(tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
@@ -144,13 +217,12 @@ def test_the_tiny_study_runs_reruns_nothing_and_repeats_itself(tmp_path):
         assert all('alt="' in image and 'alt=""' not in image for image in re.findall(r"<img[^>]*>", html))
     again = snakemake("-n", *config, "--config", *places(first))
     assert "Nothing to be done" in again.stdout + again.stderr
-    content = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text())
-    content["decoder"]["beam_width"] = 2
-    (tmp_path / "changed.yaml").write_text(yaml.safe_dump(content))
-    changed = snakemake("-n", "--configfile", str(tmp_path / "changed.yaml"), "--config", *places(first))
-    rerun = set(re.findall(r"^(\w+)\s+\d+$", changed.stdout + changed.stderr, re.MULTILINE)) - {"total", "all"}
-    assert "train_decoder" in rerun
-    assert not rerun & {"simulate", "preprocess_fmri", "preprocess_eeg", "patterns", "train_network", "rsa_subject"}
+    for change, expected in RERUNS:
+        (tmp_path / "change.yaml").write_text(change)
+        changed = snakemake("-n", *config, str(tmp_path / "change.yaml"), "--config", *places(first))
+        counts = dict(re.findall(r"^(\w+)\s+(\d+)$", changed.stdout + changed.stderr, re.MULTILINE))
+        rerun = {rule: int(n) for rule, n in counts.items() if rule not in AFTER}
+        assert rerun == expected, change
     assert snakemake(*config, "--config", *places(second)).returncode == 0
     for name in TABLES:
         one, two = (pd.read_csv(f / "results" / "tables" / f"{name}.tsv", sep="\t", dtype=str) for f in (first, second))

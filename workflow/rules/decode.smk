@@ -84,7 +84,7 @@ rule train_language_model:
         code=stamp(config, "train_language_model"),
     shell:
         RUN
-        + " train_language_model --index {input.index:q} --stimuli {params.stimuli:q} --bids-root {params.root:q} "
+        + " train_language_model --index {input.index:q} --bids-root {params.root:q} "
         "--settings {params.settings:q} --seed {params.seed} --device {params.device} "
         "--out {params.language_model:q} 2> {log:q}"
 

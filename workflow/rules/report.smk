@@ -12,6 +12,7 @@ rule tables:
         index=INDEX,
     output:
         expand(f"{RESULTS}/tables/{{table}}.tsv", table=TABLES),
+        config=f"{RESULTS}/config.json",
     log:
         f"{RESULTS}/logs/tables.log",
     conda:
@@ -22,7 +23,7 @@ rule tables:
     params:
         results=lambda wildcards: RESULTS,
         out=lambda wildcards: f"{RESULTS}/tables",
-        settings=lambda wildcards: plan.wanted(),
+        settings=lambda wildcards: as_json(config),
         code=stamp(config, "tables"),
     shell:
         RUN
