@@ -1,6 +1,6 @@
 """What a decoder without the brain can do: inputs that carry no content, and writers that see none."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,29 +35,6 @@ def filler_text(tokens: Sequence[str], length: float) -> list[str]:
     while sum(len(token) + 1 for token in chosen) < length:
         chosen.append(frequent[len(chosen) % len(frequent)])
     return chosen
-
-
-class NgramWriter:
-    """A character n-gram model that writes by chance, falling back to shorter contexts that it has not seen."""
-
-    def __init__(self, text: str, order: int = 6) -> None:
-        self.order = order
-        self.counts: dict[str, Counter] = defaultdict(Counter)
-        for context in range(order):
-            for i in range(context, len(text)):
-                self.counts[text[i - context : i]][text[i]] += 1
-
-    def write(self, length: int, seed: int) -> str:
-        """``length`` characters, from the start of a word on."""
-        random = np.random.default_rng(seed)
-        text = " "
-        while len(text) <= length:
-            context = text[-(self.order - 1) :]
-            while context not in self.counts:
-                context = context[1:]
-            characters, counts = zip(*self.counts[context].items(), strict=True)
-            text += characters[random.choice(len(characters), p=np.array(counts) / sum(counts))]
-        return text[1:]
 
 
 def fit_ridge(

@@ -1,14 +1,14 @@
 """The character decoder: a small GPT-2 over characters that attends to brain features."""
 
-import math
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from brainlm.decoding.characters import END, START, Alphabet
-from brainlm.decoding.search import beam_search
+from brainlm.decoding.ngrams import Ngrams
+from brainlm.decoding.search import beam_search, sample_texts
+from brainlm.decoding.vocabulary import Vocabulary
 
 OVERSHOOT = 1.3  # no text of a batch grows beyond this multiple of the longest length that the features tell
 
@@ -17,12 +17,15 @@ class CharacterDecoder(nn.Module):
     """Writes text from features alone: the last feature is the length in characters, the others are content.
 
     A content feature is the posterior mean of a text coordinate (unit variance over texts) given the brain: 0 where
-    the brain says nothing, so that features of zero leave a language model of texts of that length.
+    the brain says nothing, so that features of zero leave a language model of texts of that length. The transformer
+    adds to what ``ngrams`` say of spelling and grammar and ``vocabulary`` of words that fit the content.
     """
 
     def __init__(
         self,
         alphabet: Alphabet,
+        ngrams: Ngrams,
+        vocabulary: Vocabulary,
         width: int,
         longest: int,
         size: int = 96,
@@ -32,6 +35,9 @@ class CharacterDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.alphabet = alphabet
+        self.ngrams = ngrams
+        self.vocabulary = vocabulary
+        self.weights = nn.Parameter(torch.ones(2))  # of ngrams and of vocabulary
         self.longest = longest
         self.slots = slots
         config = GPT2Config(
@@ -63,7 +69,16 @@ class CharacterDecoder(nn.Module):
         """Logits of each character given those before it."""
         start = torch.full_like(characters[:, :1], START)
         inputs = torch.cat([start, characters[:, :-1]], dim=1)
-        return self.transformer(inputs, encoder_hidden_states=self.memory(features)).logits
+        logits = self.transformer(inputs, encoder_hidden_states=self.memory(features)).logits
+        return logits + self.known(characters, features) @ self.weights
+
+    def known(
+        self, characters: Int[Tensor, "batch characters"], features: Float[Tensor, "batch steps width"]
+    ) -> Float[Tensor, "batch characters alphabet 2"]:
+        """What n-grams and vocabulary say of each character given those before it."""
+        masses = self.vocabulary.masses(content_of(features))
+        fitting = self.vocabulary.change(masses, self.vocabulary.states(characters))
+        return torch.stack([self.ngrams.log_p[self.ngrams.states(characters)], fitting], dim=-1)
 
     def log_likelihood(
         self, characters: Int[Tensor, "batch characters"], features: Float[Tensor, "batch steps width"]
@@ -75,18 +90,47 @@ class CharacterDecoder(nn.Module):
 
     @torch.inference_mode()
     def decode(
-        self, features: Float[Tensor, "batch steps width"], beam_width: int = 4, guidance: float = 1.0
+        self, features: Float[Tensor, "batch steps width"], beam_width: int = 4, guidance: float = 0.0
     ) -> list[str]:
-        """Free-running text of each item: no true text, length or timing can reach it.
+        """The most likely text of each item, free-running: no true text, length or timing can reach it.
 
-        ``guidance`` w scores a character by (1 + w) log p(c | brain) - w log p(c | no brain); 0 is plain likelihood.
+        ``guidance`` raises the weight of words that fit the content beyond the one learned, by this share.
         """
-        without = features.clone()
-        without[..., :-1] = 0
-        memory = torch.stack([self.memory(features), self.memory(without)])
-        longest = min(self.longest, math.ceil(OVERSHOOT * features[..., -1].mean(dim=1).max().item()) + 1)
-        numbers = beam_search(self.transformer, memory, beam_width, guidance, longest)
+        masses = self.vocabulary.masses(content_of(features))
+        longest = self._longest(features).max().item()
+        numbers = beam_search(self, self.memory(features), masses, beam_width, guidance, longest)
         return [self.alphabet.decode(row) for row in numbers.tolist()]
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        features: Float[Tensor, "batch steps width"],
+        candidates: int,
+        temperature: float,
+        guidance: float = 0.0,
+        seed: int = 0,
+    ) -> list[list[str]]:
+        """``candidates`` texts of each item by chance, free-running, each as long as its features say.
+
+        Probabilities to the power 1 / ``temperature``; chance depends on ``seed`` and an item's place in the batch.
+        """
+        masses = self.vocabulary.masses(content_of(features))
+        lengths = features[..., -1].mean(dim=1).round().long().clamp(1, self.longest - 1)
+        chance = [torch.Generator().manual_seed(seed + i) for i in range(len(features))]
+        drawn = torch.stack([torch.rand(self.longest, candidates, generator=own) for own in chance], dim=1)
+        numbers = sample_texts(
+            self, self.memory(features), masses, lengths, temperature, guidance, drawn.to(features.device)
+        )
+        return [[self.alphabet.decode(row).strip() for row in item] for item in numbers.tolist()]
+
+    def _longest(self, features: Float[Tensor, "batch steps width"]) -> Int[Tensor, " batch"]:
+        most = (OVERSHOOT * features[..., -1].mean(dim=1)).ceil().long() + 1
+        return most.clamp(max=self.longest)
+
+
+def content_of(features: Float[Tensor, "batch steps width"]) -> Float[Tensor, "batch content"]:
+    """The content of a window: the mean over its steps."""
+    return features[..., :-1].mean(dim=1)
 
 
 def until_end(characters: Int[Tensor, "batch characters"]) -> Float[Tensor, "batch characters"]:

@@ -16,8 +16,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from brainlm.decoding.decoder import CharacterDecoder, until_end
+from brainlm.decoding.ngrams import Ngrams
 
 SHORT_UNTIL = 0.6  # share of the updates
+WORDS_FASTER = 4  # a word's weights are moved by its own texts only, so by fewer updates
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def nats_per_character(
 def pretrain(
     decoder: CharacterDecoder,
     draw: Callable[[str, int, float], TextBatch],
+    unseen: dict[str, Ngrams],
     updates: int,
     batch_size: int = 32,
     learning_rate: float = 3e-3,
@@ -68,23 +71,33 @@ def pretrain(
 ) -> Iterator[dict[str, float]]:
     """Train in place; every tenth of the way yields update, nats a character on validation text, and seconds.
 
-    ``draw(part, n, progress)`` gives n texts of the part "training" or "validation"; progress runs from 0 to 1.
+    ``draw(part, n, progress)`` gives n texts of a part of the training text, named in ``unseen``, or of "validation";
+    progress runs from 0 to 1. ``unseen`` holds n-grams that were not counted on that part: from counts of the very text
+    that it learns, the decoder would learn to trust n-grams too much.
     """
+    own, parts = decoder.ngrams, list(unseen)
     noise = torch.Generator().manual_seed(seed)
     validation = draw("validation", 4 * batch_size, 1.0)
     validation_features = features_of(validation, noise)
-    optimizer = torch.optim.AdamW(decoder.parameters(), lr=learning_rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=updates, pct_start=0.1)
+    words = list(decoder.vocabulary.parameters())
+    others = [p for p in decoder.parameters() if all(p is not word for word in words)]
+    groups = [{"params": others, "lr": learning_rate}, {"params": words, "lr": WORDS_FASTER * learning_rate}]
+    optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
+    rates = [group["lr"] for group in groups]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=updates, pct_start=0.1)
     start = time.perf_counter()
     for update in range(1, updates + 1):
-        batch = draw("training", batch_size, update / updates)
+        part = parts[update % len(parts)]
+        batch = draw(part, batch_size, update / updates)
         features = features_of(batch, noise)
+        decoder.ngrams = unseen[part]
         loss = nats_per_character(decoder.train(), batch.characters.to(device), features.to(device))
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
         optimizer.step()
         schedule.step()
+        decoder.ngrams = own
         if update % max(1, updates // 10) == 0 or update == updates:
             with torch.inference_mode():
                 validated = nats_per_character(

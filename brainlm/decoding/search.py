@@ -1,52 +1,85 @@
-"""Batched beam search with cached keys and values; every item of the batch has its own beam."""
+"""From a decoder to texts, character by character, with cached keys and values: the most likely, or some by chance."""
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from transformers import DynamicCache, EncoderDecoderCache
 
-from brainlm.decoding.characters import END, START
+from brainlm.decoding.characters import END, START, UNKNOWN
+from brainlm.decoding.vocabulary import ROOT
+
+
+class _Writer:
+    """Texts under way, ``width`` an item: their last characters, and all that their next ones depend on."""
+
+    def __init__(
+        self,
+        decoder: nn.Module,
+        memory: Float[Tensor, "batch slots size"],
+        masses: Float[Tensor, "2 batch sums"],
+        width: int,
+        guidance: float,
+    ) -> None:
+        self.decoder, self.masses, self.guidance = decoder, masses, guidance
+        self.memory = memory.repeat_interleave(width, dim=0)
+        self.cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        self.last = torch.full((len(memory), width), START, device=memory.device)
+        self.after = torch.full_like(self.last, decoder.ngrams.first)
+        self.within = torch.full_like(self.last, ROOT)
+
+    def logits(self) -> Float[Tensor, "batch width alphabet"]:
+        """Of the next character; call once a character."""
+        step = self.decoder.transformer(
+            self.last.flatten()[:, None],
+            encoder_hidden_states=self.memory,
+            past_key_values=self.cache,
+            use_cache=True,
+        )
+        grammar, fit = self.decoder.weights
+        known = grammar * self.decoder.ngrams.log_p[self.after]
+        known = known + (1 + self.guidance) * fit * self.decoder.vocabulary.change(self.masses, self.within)
+        return step.logits[:, -1].unflatten(0, self.last.shape) + known
+
+    def write(self, characters: Int[Tensor, "batch width"], parent: Int[Tensor, "batch width"] | None = None) -> None:
+        """Go on with ``characters``, each after the text ``parent`` of its item (None: its own)."""
+        after, within = self.after, self.within
+        if parent is not None:
+            width = parent.shape[1]
+            rows = parent + width * torch.arange(len(parent), device=parent.device)[:, None]
+            self.cache.reorder_cache(rows.flatten())
+            after, within = after.gather(1, parent), within.gather(1, parent)
+        self.after = self.decoder.ngrams.following[after, characters].long()
+        self.within = self.decoder.vocabulary.following[within, characters]
+        self.last = characters
 
 
 def beam_search(
-    transformer: nn.Module,
-    memory: Float[Tensor, "2 batch slots size"],
+    decoder: nn.Module,
+    memory: Float[Tensor, "batch slots size"],
+    masses: Float[Tensor, "2 batch sums"],
     beam_width: int,
     guidance: float,
     longest: int,
 ) -> Int[Tensor, "batch characters"]:
     """Best text of each item, as numbers of characters with end marks after its end.
 
-    ``memory`` holds what the transformer attends to with the brain and without it; they differ in weight by
-    ``guidance`` (see :meth:`CharacterDecoder.decode`). A beam that has ended keeps its score.
+    ``memory`` holds what the transformer attends to, ``masses`` what the vocabulary says. Every item has its own beam;
+    a text that has ended keeps its score.
     """
-    batch = memory.shape[1]
-    device = memory.device
-    expanded = memory.repeat_interleave(beam_width, dim=1).flatten(0, 1)
-    cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+    writer = _Writer(decoder, memory, masses, beam_width, guidance)
+    batch, device = len(memory), memory.device
     score = torch.full((batch, beam_width), float("-inf"), device=device)
     score[:, 0] = 0  # all beams start alike: only one of them may be extended
     text = torch.empty(batch, beam_width, 0, dtype=torch.long, device=device)
-    last = torch.full((batch, beam_width), START, device=device)
     ended = torch.zeros(batch, beam_width, dtype=torch.bool, device=device)
     for _ in range(longest):
-        step = transformer(
-            last.flatten().repeat(2)[:, None], encoder_hidden_states=expanded, past_key_values=cache, use_cache=True
-        )
-        log_p = _guided(step.logits[:, -1], guidance).view(batch, beam_width, -1)
-        score, parent, last = _extend(score, log_p, ended)
+        score, parent, last = _extend(score, writer.logits().log_softmax(dim=-1), ended)
         text = torch.cat([text.gather(1, parent[..., None].expand_as(text)), last[..., None]], dim=-1)
         ended = ended.gather(1, parent) | (last == END)
         if ended.all():
             break
-        cache.reorder_cache(_rows(parent))
+        writer.write(last, parent)
     return text[torch.arange(batch), score.argmax(dim=1)]
-
-
-def _guided(logits: Float[Tensor, "rows alphabet"], guidance: float) -> Float[Tensor, "half alphabet"]:
-    """(1 + w) log p(with) - w log p(without), normalised again; the first half of the rows is with the brain."""
-    with_brain, without = logits.log_softmax(dim=-1).chunk(2)
-    return ((1 + guidance) * with_brain - guidance * without).log_softmax(dim=-1)
 
 
 def _extend(
@@ -60,8 +93,32 @@ def _extend(
     return best, place // log_p.shape[-1], place % log_p.shape[-1]
 
 
-def _rows(parent: Int[Tensor, "batch beam"]) -> Int[Tensor, " rows"]:
-    """Rows of the cache that the new beams continue, for both halves (with the brain and without)."""
-    batch, width = parent.shape
-    rows = (parent + width * torch.arange(batch, device=parent.device)[:, None]).flatten()
-    return torch.cat([rows, rows + batch * width])
+def sample_texts(
+    decoder: nn.Module,
+    memory: Float[Tensor, "batch slots size"],
+    masses: Float[Tensor, "2 batch sums"],
+    lengths: Int[Tensor, " batch"],
+    temperature: float,
+    guidance: float,
+    chance: Float[Tensor, "longest batch candidates"],
+) -> Int[Tensor, "batch candidates characters"]:
+    """Texts by chance, as numbers of characters with end marks after their end.
+
+    ``chance`` holds numbers between 0 and 1, one a character: the character at that place of the summed probabilities
+    is written. A text ends with the first word that ends at its item's length or later, and nowhere else.
+    """
+    writer = _Writer(decoder, memory, masses, chance.shape[-1], guidance)
+    ended = torch.zeros_like(writer.last, dtype=torch.bool)
+    text = []
+    for place, drawn in enumerate(chance):
+        logits = writer.logits()
+        logits[..., [START, END, UNKNOWN]] = float("-inf")
+        sums = (logits / temperature).softmax(dim=-1).cumsum(dim=-1)
+        character = (sums <= drawn[..., None] * sums[..., -1:]).sum(dim=-1).clamp(max=sums.shape[-1] - 1)
+        ended |= (place >= lengths)[:, None] & (writer.within == ROOT)
+        character[ended] = END
+        text.append(character)
+        if ended.all():
+            break
+        writer.write(character)
+    return torch.stack(text, dim=-1)

@@ -22,12 +22,12 @@ class Gates(nn.Module):
     """A gate for each voxel of ``mask``; its logit is averaged with its neighbours' (the spatial prior).
 
     ``smoothing`` is the weight of the average over the voxel and its (up to) 26 neighbours inside the mask; 0 switches
-    the prior off. ``start`` is the first value of every gate.
+    the prior off. Every gate starts half open.
     """
 
-    def __init__(self, mask: Bool[Tensor, "x y z"], smoothing: float = 1.0, start: float = 0.5) -> None:
+    def __init__(self, mask: Bool[Tensor, "x y z"], smoothing: float = 1.0) -> None:
         super().__init__()
-        self.logit = nn.Parameter(torch.full((int(mask.sum()),), torch.logit(torch.tensor(start)).item()))
+        self.logit = nn.Parameter(torch.zeros(int(mask.sum())))
         self.smoothing = smoothing
         index, weight = neighbour_average(mask)
         self.register_buffer("neighbours", index, persistent=False)

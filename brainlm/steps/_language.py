@@ -7,6 +7,8 @@ import numpy as np
 
 from brainlm.decoding.characters import Alphabet
 from brainlm.decoding.decoder import CharacterDecoder
+from brainlm.decoding.ngrams import Ngrams
+from brainlm.decoding.vocabulary import Vocabulary
 from brainlm.io.language import load_arrays, load_weights, save_arrays, save_weights
 from brainlm.stimuli.embeddings import Embedding
 from brainlm.stimuli.text_space import TextSpace
@@ -27,6 +29,10 @@ def save_language(folder: Path, language: Language) -> None:
     decoder = language.decoder
     facts = {
         "alphabet": decoder.alphabet.characters,
+        "words": decoder.vocabulary.words,
+        "alone": sorted(decoder.vocabulary.alone),
+        "contexts": len(decoder.ngrams.log_p),
+        "first": decoder.ngrams.first,
         "width": decoder.read_content.in_features + 1,
         "longest": decoder.longest,
         "size": decoder.transformer.config.n_embd,
@@ -54,8 +60,12 @@ def save_language(folder: Path, language: Language) -> None:
 def load_language(folder: Path) -> Language:
     """The language model that :func:`save_language` wrote, ready to decode."""
     state, facts = load_weights(folder)
-    text = facts.pop("text")
-    decoder = CharacterDecoder(Alphabet(facts.pop("alphabet")), **facts)
+    text, alphabet, words = (facts.pop(name) for name in ("text", "alphabet", "words"))
+    alphabet = Alphabet(alphabet)
+    ngrams = Ngrams(facts.pop("contexts"), len(alphabet), facts.pop("first"))
+    any_share = [1.0] * len(words)  # the true ones are among the weights
+    vocabulary = Vocabulary(words, any_share, alphabet, facts["width"] - 1, set(facts.pop("alone")))
+    decoder = CharacterDecoder(alphabet, ngrams, vocabulary, **facts)
     missing, unexpected = decoder.load_state_dict(state, strict=False)
     if unexpected or set(missing) - {"transformer.lm_head.weight"}:
         raise ValueError(f"{folder}: weights do not fit the model: {missing} {unexpected}")

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from brainlm.decoding.controls import fit_ridge
-from brainlm.decoding.windows import StoryRun, Timing, usable_starts
+from brainlm.decoding.encoding import encoding_map
 from brainlm.io.fmri import load_series, load_volume
 from brainlm.io.language import load_weights
 from brainlm.io.store import load_json
@@ -44,7 +43,7 @@ def score_selector(
     row |= {
         "auc": roc_auc_score(planted, rates),
         "auc_without_distractors": roc_auc_score(planted[calm], rates[calm]),
-        "precision_at_100": float(planted[np.argsort(-rates, kind="stable")[:100]].mean()),
+        "precision_at_100": _precision(planted, rates),
         "auc_random": roc_auc_score(planted, random),
         "auc_timing_map": _auc(np.isin(distractors, [1, 2]), timing_rate),
     }
@@ -63,39 +62,20 @@ def _other_maps(sources, unit: Path, language: Language, settings: dict, planted
         series = load_series(stem.with_name(f"{stem.name}_desc-preproc_bold.nii.gz"))[0][space.mask]
         variance += series.var(axis=1)
         tsnr += series.mean(axis=1) / series.std(axis=1).clip(min=1e-9)
-    rates = [_lagged(run, run.tokens[:, None].astype(float), timing) for run in runs]
-    content = [_lagged(run, run.coordinates, timing) for run in runs]
+    words = encoding_map(runs, [run.tokens[:, None].astype(float) for run in runs], timing)
+    content = encoding_map(runs, [run.coordinates for run in runs], timing)
     return {
         "auc_variance": _auc(planted, variance),
         "auc_tsnr": _auc(planted, tsnr),
-        "auc_word_rate": _auc(planted, encoding_map(rates)),
-        "auc_encoding_map": _auc(planted, encoding_map(content)),
+        "auc_word_rate": _auc(planted, words),
+        "auc_encoding_map": _auc(planted, content),
+        "precision_at_100_encoding_map": _precision(planted, content),
     }
-
-
-def encoding_map(runs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Correlation of each voxel with its ridge prediction from text, each run held out once; mean over runs."""
-    found = []
-    for k, (inputs, series) in enumerate(runs):
-        others = [run for i, run in enumerate(runs) if i != k] or [runs[k]]
-        x, y = (np.concatenate(part) for part in zip(*others, strict=True))
-        weights, intercept = fit_ridge(x, y, penalty=float(len(x)))
-        found.append(_correlation(inputs @ weights + intercept, series))
-    return np.mean(found, axis=0)
-
-
-def _lagged(run: StoryRun, text: np.ndarray, timing: Timing) -> tuple[np.ndarray, np.ndarray]:
-    """Text of windows, and the voxels' mean over the samples that answer to each window."""
-    steps = usable_starts(run, timing)
-    first = run.first_step + steps + timing.lag
-    total = np.concatenate([np.zeros((1, run.series.shape[1])), np.cumsum(run.series, axis=0, dtype=float)])
-    return text[steps], (total[first + timing.reach] - total[first]) / timing.reach
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
-    return (a * b).sum(axis=0) / np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0)).clip(min=1e-12)
 
 
 def _auc(truth: np.ndarray, values: np.ndarray) -> float:
     return float(roc_auc_score(truth, values)) if truth.any() and not truth.all() else float("nan")
+
+
+def _precision(truth: np.ndarray, values: np.ndarray) -> float:
+    return float(truth[np.argsort(-values, kind="stable")[:100]].mean())

@@ -7,7 +7,7 @@ import numpy as np
 
 from brainlm.decoding import identification as ident
 from brainlm.decoding.audit import find_leaks
-from brainlm.decoding.controls import NgramWriter, filler_text, fit_ridge, phase_randomized, rate_scores
+from brainlm.decoding.controls import filler_text, fit_ridge, phase_randomized, rate_scores
 from brainlm.decoding.metrics import Texts, content_words, distinct_2, each_pair, pair_metrics, similarity
 from brainlm.decoding.statistics import bootstrap_interval, make_blocks, measure_gain
 from brainlm.decoding.windows import StoryRun, Timing, brain_windows, separate_starts, usable_starts, window_tokens
@@ -156,8 +156,9 @@ class _Scorer:
             return row | {"n": 0, "left_out": len(values)}
         blocks = make_blocks(values, self.test.story, self.timing.steps * self.timing.t_r)
         low, high = bootstrap_interval(values, blocks, seed=self.seed)
-        row |= {"ci_low": low, "ci_high": high, "n": int((~np.isnan(values)).sum())}
-        row |= {"left_out": int(np.isnan(values).sum()), "n_effective": int(blocks.max() + 1)}
+        kept = ~np.isnan(values)
+        row |= {"ci_low": low, "ci_high": high, "n": int(kept.sum()), "left_out": int((~kept).sum())}
+        row |= {"n_effective": len(np.unique(blocks[kept]))}
         if shifted is None:
             return row
         turned = [ident.Shifted(sign * s.own, sign * s.at_lags) for s in shifted]
@@ -230,10 +231,10 @@ def _control_texts(
     nothing = np.zeros_like(test.coordinates)
 
     def write(coordinates: np.ndarray, characters: np.ndarray) -> list[str]:
-        return write_texts(language.decoder, coordinates, characters, settings)
+        return write_texts(language, coordinates, characters, settings)
 
     text = [token for line in read_text(sources.bids_root / settings["decoder"]["text"]) for token in tokenize(line)]
-    ngram = NgramWriter(join_tokens(text))
+    ngrams, alphabet = language.decoder.ngrams.cpu(), language.decoder.alphabet
     mean = [predict(model, _mean_windows(run, steps, timing), run.subject, timing) for run, steps in _pairs_of(test)]
     noise = [
         predict(model, brain_windows(_noisy(run, seed + k), steps, timing), run.subject, timing)
@@ -247,7 +248,7 @@ def _control_texts(
         "mean_response": write(_stack(mean, "coordinates"), _stack(mean, "characters")),
         "noise_test": write(_stack(noise, "coordinates"), _stack(noise, "characters")),
         "filler": [join_tokens(filler_text(text, n)) for n in length],
-        "ngram": [ngram.write(round(n), seed + i) for i, n in enumerate(length)],
+        "ngram": [ngrams.write(alphabet, round(n), seed + i) for i, n in enumerate(length)],
         "confounds": write(_confound_coordinates(sources, test, training, timing), length),
         "upper_bound": write(test.coordinates, length),
     }

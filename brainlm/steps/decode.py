@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from brainlm.decoding.decoder import CharacterDecoder
+from brainlm.decoding.consensus import choose_consensus
 from brainlm.decoding.labels import pool_blocks, posterior_coordinates
 from brainlm.decoding.train import BrainModel, window_features
 from brainlm.decoding.windows import StoryRun, Timing, brain_windows, separate_starts, window_tokens
@@ -17,7 +17,7 @@ from brainlm.io.store import load_json, save_table
 from brainlm.steps._label_runs import load_blocks, load_label_model
 from brainlm.steps._language import Language, load_language
 from brainlm.steps._runs import Sources, load_model, load_runs, load_tokens, make_timing
-from brainlm.stimuli.embeddings import join_tokens
+from brainlm.stimuli.embeddings import join_tokens, tokenize
 from brainlm.training.devices import resolve_device
 
 MIN_CHARACTERS = 5
@@ -75,15 +75,24 @@ def predict(model: BrainModel, brain: np.ndarray, subject: int, timing: Timing) 
     return Predictions(np.concatenate(content), rate[:, 0], rate[:, 1].clip(min=MIN_CHARACTERS))
 
 
-def write_texts(
-    decoder: CharacterDecoder, coordinates: np.ndarray, characters: np.ndarray, settings: dict
-) -> list[str]:
-    """Texts for predicted coordinates and lengths."""
-    features = np.column_stack([coordinates, characters.clip(max=decoder.longest)])[:, None]
+def write_texts(language: Language, coordinates: np.ndarray, characters: np.ndarray, settings: dict) -> list[str]:
+    """Texts for predicted coordinates and lengths: of the candidates for each window, the consensus."""
     options = settings["decoder"]
-    device = next(decoder.parameters()).device
-    tensor = torch.as_tensor(features, dtype=torch.float32, device=device)
-    return decoder.decode(tensor, options["beam_width"], options["guidance"])
+    candidates = language.decoder.sample(
+        _features(language, coordinates, characters),
+        options["candidates"],
+        options["temperature"],
+        options["guidance"],
+    )
+    embedding = language.space.embedding
+    weights = dict(zip(embedding.tokens, embedding.weights, strict=True))
+    return [choose_consensus(texts, tokenize, weights) for texts in candidates]
+
+
+def _features(language: Language, coordinates: np.ndarray, characters: np.ndarray) -> torch.Tensor:
+    features = np.column_stack([coordinates, characters.clip(max=language.decoder.longest)])[:, None]
+    device = next(language.decoder.parameters()).device
+    return torch.as_tensor(features, dtype=torch.float32, device=device)
 
 
 def _decode_stories(sources, folder: Path, language: Language, settings: dict, place) -> tuple[pd.DataFrame, dict]:
@@ -100,7 +109,7 @@ def _decode_stories(sources, folder: Path, language: Language, settings: dict, p
     directions = truth / np.linalg.norm(truth, axis=1, keepdims=True).clip(min=1e-9)
     for run, steps in zip(runs, starts, strict=True):
         said = predict(model, brain_windows(run, steps, timing), run.subject, timing)
-        texts = write_texts(language.decoder, said.coordinates, said.characters, settings)
+        texts = write_texts(language, said.coordinates, said.characters, settings)
         rows += _rows(sources, run, steps, timing, texts)
         arrays["scores"].append(said.coordinates @ directions.T)
         arrays["word_counts"].append(run.tokens[steps])
@@ -141,9 +150,7 @@ def _decode_labels(sources, folder: Path, language: Language, settings: dict) ->
     pooled = pool_blocks(scores, test.volumes.block)
     coordinates = posterior_coordinates(pooled, model.coordinates.numpy())
     lengths = np.full(len(coordinates), np.mean([len(label) for label in facts["labels"]]))
-    texts = write_texts(
-        language.decoder, coordinates, lengths, settings | {"decoder": settings["decoder"] | {"guidance": 0.0}}
-    )
+    texts = language.decoder.decode(_features(language, coordinates, lengths), settings["decoder"]["beam_width"])
     table = test.table.assign(
         window=[f"{test.name}-{i + 1:03d}" for i in range(len(test.table))],
         story=test.name,

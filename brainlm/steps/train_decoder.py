@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import torch
 
+from brainlm.decoding.encoding import encoding_map, starting_logits
 from brainlm.decoding.refit import Choice, refit
+from brainlm.decoding.selector import Gates
 from brainlm.decoding.split import Split
-from brainlm.decoding.train import BrainModel, train
+from brainlm.decoding.train import BrainModel, fit_rate_scale, train
 from brainlm.decoding.windows import StoryRun, Timing
 from brainlm.errors import DataError, choose
 from brainlm.io.fmri import save_volume
@@ -42,7 +44,7 @@ def train_decoder(
     device: str,
     out: Path,
 ) -> None:
-    """Train the gates by gradient, then choose voxels and refit the readout on validation stories.
+    """Train the gates by gradient from an encoding model on, then choose voxels and refit the readout by validation.
 
     Writes the folder ``out``: model.safetensors and model.json, split.json, rate.nii.gz and timing_rate.nii.gz (nats a
     sample and voxel), selected.nii.gz, history.tsv, choices.tsv.
@@ -106,6 +108,10 @@ def fit_selector(
     model = BrainModel(
         torch.from_numpy(space.mask), training[0].coordinates.shape[1], timing, **encoder_options(settings, subjects)
     ).to(place)
+    if options["start"] == "encoding":
+        scale = fit_rate_scale(training)
+        _start(model.content.gates, encoding_map(training, [run.coordinates for run in training], timing))
+        _start(model.rate.gates, encoding_map(training, [scale.z(run) for run in training], timing))
     named = ("batch_size", "learning_rate", "gate_learning_rate", "weight_decay")
     history = []
     steps = train(
@@ -125,6 +131,11 @@ def fit_selector(
     except FloatingPointError as error:
         raise DataError(f"Training diverged: {error} See selector.learning_rate in the config.") from error
     return model, history
+
+
+def _start(gates: Gates, encoding: np.ndarray) -> None:
+    with torch.no_grad():
+        gates.logit.copy_(torch.from_numpy(starting_logits(encoding)))
 
 
 def save_unit(

@@ -2,6 +2,8 @@
 
 import logging
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import torch
 from brainlm.decoding.characters import Alphabet
 from brainlm.decoding.decoder import CharacterDecoder
 from brainlm.decoding.language_model import TextBatch, pretrain, text_sampler
+from brainlm.decoding.ngrams import Ngrams, fit_ngrams
+from brainlm.decoding.vocabulary import Vocabulary
 from brainlm.errors import DataError
 from brainlm.io.bids import read_events
 from brainlm.io.language import read_text
@@ -23,6 +27,7 @@ from brainlm.training.devices import resolve_device
 
 logger = logging.getLogger(__name__)
 VALIDATION_SHARE = 0.05  # of the text, at its end
+MOST_WORDS = 20_000  # the most frequent ones make the vocabulary
 
 
 def train_language_model(*, index: Path, bids_root: Path, settings: dict, seed: int, device: str, out: Path) -> None:
@@ -35,23 +40,51 @@ def train_language_model(*, index: Path, bids_root: Path, settings: dict, seed: 
     torch.manual_seed(seed)
     options = settings["decoder"]
     if any(task["use"] == "story" for task in settings["tasks"].values()):
-        space, shares, draw, alphabet, longest, source = _learn_text(bids_root, options, seed)
+        lesson = _learn_text(bids_root, options, seed)
     else:
-        space, shares, draw, alphabet, longest, source = _learn_labels(index, bids_root, settings, seed)
-    decoder = CharacterDecoder(
-        alphabet, space.rotation.shape[1] + 1, longest, options["size"], options["layers"], options["heads"]
-    ).to(place)
+        lesson = _learn_labels(index, bids_root, settings, seed)
+    decoder = _build_decoder(lesson, options).to(place)
+    unseen = {name: ngrams.to(place) for name, ngrams in lesson.unseen.items()}
     history = []
     for row in pretrain(
-        decoder, draw, options["updates"], learning_rate=options["learning_rate"], seed=seed, device=place
+        decoder,
+        lesson.draw,
+        unseen,
+        options["updates"],
+        learning_rate=options["learning_rate"],
+        seed=seed,
+        device=place,
     ):
         logger.info("update %(update)d: %(validation).3f nats a character on validation text", row)
         history.append(row)
-    save_language(out, Language(decoder.cpu(), space, shares, source))
+    save_language(out, Language(decoder.cpu(), lesson.space, lesson.shares, lesson.source))
     save_table(out / "history.tsv", pd.DataFrame(history))
 
 
-def _learn_text(bids_root: Path, options: dict, seed: int) -> tuple:
+@dataclass(frozen=True)
+class Lesson:
+    """Texts to learn from, and what is known of them before any update."""
+
+    space: TextSpace
+    shares: dict[str, float]  # of tokens
+    draw: Callable[[str, int, float], TextBatch]
+    alphabet: Alphabet
+    ngrams: Ngrams
+    unseen: dict[str, Ngrams]  # for each part that draw knows: n-grams of the others
+    longest: int  # characters
+    source: str
+
+
+def _build_decoder(lesson: Lesson, options: dict) -> CharacterDecoder:
+    words = sorted(lesson.shares, key=lesson.shares.get, reverse=True)[:MOST_WORDS]
+    alone = [word for word in words if join_tokens([word, word]) == word + word]
+    n_content = lesson.space.rotation.shape[1]
+    vocabulary = Vocabulary(words, [lesson.shares[word] for word in words], lesson.alphabet, n_content, alone)
+    sizes = (n_content + 1, lesson.longest, options["size"], options["layers"], options["heads"])
+    return CharacterDecoder(lesson.alphabet, lesson.ngrams, vocabulary, *sizes)
+
+
+def _learn_text(bids_root: Path, options: dict, seed: int) -> Lesson:
     lines = [tokenize(line) for line in read_text(bids_root / options["text"])]
     stream = [token for line in lines for token in line]
     shortest, most = options["window_tokens"]
@@ -67,9 +100,14 @@ def _learn_text(bids_root: Path, options: dict, seed: int) -> tuple:
     shares = {token: count / len(stream) for token, count in counts.items()}
     alphabet = Alphabet.of(join_tokens(stream))
     longest = max(len(join_tokens(stream[i : i + most])) for i in range(0, len(stream) - most, most // 2)) + 20
-    parts = {"training": stream[:-n_validation], "validation": stream[-n_validation:]}
+    training, half = stream[:-n_validation], (len(stream) - n_validation) // 2
+    parts = {"first": training[:half], "second": training[half:], "validation": stream[-n_validation:]}
     draw = text_sampler(parts, join_tokens, alphabet.batch, space.coordinates, (shortest, most), seed)
-    return space, shares, partial(_drawn, draw, longest), alphabet, longest, options["text"]
+    texts = {name: join_tokens(part) for name, part in parts.items()}
+    unseen = {"first": fit_ngrams([texts["second"]], alphabet), "second": fit_ngrams([texts["first"]], alphabet)}
+    ngrams = fit_ngrams([texts["first"], texts["second"]], alphabet)
+    cut = partial(_drawn, draw, longest)
+    return Lesson(space, shares, cut, alphabet, ngrams, unseen, longest, options["text"])
 
 
 def _drawn(draw, longest: int, part: str, n: int, progress: float) -> TextBatch:
@@ -84,7 +122,7 @@ def _stretches(stream: list[str], shortest: int, most: int) -> list[list[str]]:
     return [stream[start : start + size] for start, size in zip(starts, sizes, strict=True)]
 
 
-def _learn_labels(index: Path, bids_root: Path, settings: dict, seed: int) -> tuple:
+def _learn_labels(index: Path, bids_root: Path, settings: dict, seed: int) -> Lesson:
     labels = find_labels(index, bids_root, settings)
     space = label_space(labels)
     alphabet = Alphabet.of("".join(labels))
@@ -97,7 +135,8 @@ def _learn_labels(index: Path, bids_root: Path, settings: dict, seed: int) -> tu
         return TextBatch(characters[rows], coordinates[rows])
 
     shares = {label: 1 / len(labels) for label in labels}
-    return space, shares, draw, alphabet, max(map(len, labels)) + 1, "labels"
+    ngrams = fit_ngrams(labels, alphabet)
+    return Lesson(space, shares, draw, alphabet, ngrams, {"training": ngrams}, max(map(len, labels)) + 1, "labels")
 
 
 def label_space(labels: list[str]) -> TextSpace:

@@ -3,14 +3,18 @@ import itertools
 import pytest
 import torch
 
-from brainlm.decoding.characters import END, UNKNOWN, Alphabet
+from brainlm.decoding.characters import END, START, UNKNOWN, Alphabet
 from brainlm.decoding.decoder import CharacterDecoder, until_end
-from brainlm.decoding.search import beam_search
+from brainlm.decoding.ngrams import fit_ngrams
+from brainlm.decoding.vocabulary import Vocabulary
 
 
 def make_decoder(longest: int = 5) -> CharacterDecoder:
     torch.manual_seed(0)
-    decoder = CharacterDecoder(Alphabet("ab"), width=4, longest=longest, size=16, layers=1, heads=2, slots=2)
+    alphabet = Alphabet(" ab")
+    vocabulary = Vocabulary(["ab", "a"], [0.4, 0.6], alphabet, 3, [])
+    ngrams = fit_ngrams(["ab a ab ab b"], alphabet, order=2)
+    decoder = CharacterDecoder(alphabet, ngrams, vocabulary, width=4, longest=longest, size=16, layers=1, heads=2)
     for parameter in decoder.parameters():  # larger weights than GPT-2's start, so that texts differ
         parameter.data.mul_(8 if parameter.dim() > 1 else 1)
     return decoder.eval()
@@ -33,30 +37,51 @@ def test_until_end_counts_the_first_end_mark():
 
 
 @pytest.mark.parametrize("guidance", [0.0, 1.5])
+@torch.inference_mode()
 def test_a_wide_beam_finds_the_best_text_of_all(guidance):
-    decoder = make_decoder()
+    decoder = make_decoder(longest=4)
     features = torch.randn(3, 1, 4, generator=torch.Generator().manual_seed(1))
-    without = features.clone()
-    without[..., :-1] = 0
+    features[..., -1] = 4
+    decoder.weights[1] *= 1 + guidance  # what guidance means
     letters = range(len(decoder.alphabet))
-    texts = [t for t in itertools.product(letters, repeat=5) if END not in t[: max(0, t.index(END) if END in t else 5)]]
-    unique = sorted({t[: t.index(END) + 1] + (END,) * (4 - t.index(END)) if END in t else t for t in texts})
-    all_texts = torch.tensor(unique)
-    found = beam_search(
-        decoder.transformer, torch.stack([decoder.memory(features), decoder.memory(without)]), 700, guidance, 5
-    )
-    for item in range(3):
-        score = guided_score(decoder, all_texts, features[item], without[item], guidance)
-        best = all_texts[score.argmax()].tolist()
-        assert found[item].tolist() == best[: found.shape[1]]
+    texts = {t[: t.index(END) + 1] if END in t else t for t in itertools.product(letters, repeat=4)}
+    rows = torch.tensor([(*t, *[END] * (4 - len(t))) for t in sorted(texts)])
+    scores = [decoder.log_likelihood(rows, item.expand(len(rows), 1, -1)) for item in features]
+    decoder.weights[1] /= 1 + guidance
+    found = decoder.decode(features, beam_width=1300, guidance=guidance)
+    assert found == [decoder.alphabet.decode(rows[score.argmax()].tolist()) for score in scores]
 
 
 @torch.inference_mode()
-def guided_score(decoder, texts, features, without, guidance):
-    with_brain = decoder(texts, features.expand(len(texts), 1, -1)).log_softmax(-1)
-    alone = decoder(texts, without.expand(len(texts), 1, -1)).log_softmax(-1)
-    guided = ((1 + guidance) * with_brain - guidance * alone).log_softmax(-1)
-    return (guided.gather(-1, texts[..., None])[..., 0] * until_end(texts)).sum(1)
+def test_sampled_texts_are_as_frequent_as_likely():
+    decoder = make_decoder(longest=4)
+    features = torch.tensor([[[0.5, -1.0, 1.0, 1.0]]])
+    drawn = decoder.sample(features, candidates=20_000, temperature=1.0)[0]
+    logits = decoder(torch.full((1, 1), END), features)[0, 0]
+    logits[[START, END, UNKNOWN]] = float("-inf")
+    for letter, p in zip("ab", logits.softmax(-1)[-2:].tolist(), strict=True):
+        assert sum(text.startswith(letter) for text in drawn) / len(drawn) == pytest.approx(p, abs=0.015)
+
+
+@torch.inference_mode()
+def test_sampled_texts_end_with_a_word_at_the_length_that_the_features_tell():
+    decoder = make_decoder(longest=60)
+    features = torch.zeros(2, 1, 4)
+    features[:, 0, -1] = torch.tensor([5.0, 20.0])
+    short, long = decoder.sample(features, candidates=40, temperature=1.0)
+    # a space may stand at either end, and a word may go on beyond the length
+    assert min(map(len, long)) >= 15 > 12 > sorted(map(len, short))[20]
+    assert not any(text.endswith(" ") for text in short + long)
+
+
+@torch.inference_mode()
+def test_sampling_again_gives_the_same_and_another_seed_another():
+    decoder = make_decoder(longest=20)
+    features = torch.full((3, 1, 4), 9.0)
+    first = decoder.sample(features, 5, 0.9, seed=1)
+    assert first == decoder.sample(features, 5, 0.9, seed=1)
+    assert first[:2] == decoder.sample(features[:2], 5, 0.9, seed=1)
+    assert first != decoder.sample(features, 5, 0.9, seed=2)
 
 
 def test_likelihood_sums_to_one_over_all_texts():
@@ -64,14 +89,14 @@ def test_likelihood_sums_to_one_over_all_texts():
     features = torch.randn(1, 1, 4)
     total = 0.0
     for length in range(3):
-        for text in itertools.product([1, 2, 3, 4, 0], repeat=length):
+        for text in itertools.product(range(6), repeat=length):
             if END in text:
                 continue
             row = torch.tensor([[*text, END]])
             total += decoder.log_likelihood(row, features).exp().item()
     rest = sum(
         decoder.log_likelihood(torch.tensor([list(text)]), features).exp().item()
-        for text in itertools.product([n for n in range(5) if n != END], repeat=3)
+        for text in itertools.product([n for n in range(6) if n != END], repeat=3)
     )
     assert total + rest == pytest.approx(1, abs=1e-4)
 

@@ -1,5 +1,6 @@
 # The language model once; then a unit a subject, protocol, fold and seed; then scores over all folds.
 TRAINING = ("selector", "splits", "evaluation.window_s", "fmri.label_lag_s")
+SEARCH = ("beam_width", "candidates", "temperature", "guidance")
 NULLS = ("evaluation.n_permutations", "evaluation.min_lag_s")
 UNIT = f"{RESULTS}/{UNIT}"
 SCORES = f"{RESULTS}/{SCORES}"
@@ -74,7 +75,7 @@ rule train_language_model:
         **SOURCES,
         settings=lambda wildcards: as_json(
             {
-                "decoder": leave_out(config["decoder"], "beam_width", "guidance"),
+                "decoder": leave_out(config["decoder"], *SEARCH),
                 "tasks": plan.uses(),
                 "evaluation": {"labels": config["evaluation"]["labels"]},
             }
