@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from brainlm.rsa.rdm import measure_runs, shrinkage_covariance, whiten
+from brainlm.rsa.noise import shrinkage_covariance, whiten
+from brainlm.rsa.rdm import WHITENED, measure_runs
 from brainlm.rsa.table import Brains
 from brainlm.rsa.timecourse import average_windows, window_centres
 
@@ -16,7 +17,7 @@ def region_rdms(
     conditions: tuple[str, ...],
     measure: str,
 ) -> Brains:
-    """One RDM a region (lists of feature indices); crossnobis whitens with the noise covariance there.
+    """One RDM a region (lists of feature indices); measures in WHITENED whiten with the noise covariance there.
 
     The noise is the residuals or, where none are given, what differs between runs for the same condition.
     """
@@ -39,8 +40,8 @@ def timed_rdms(
 ) -> Brains:
     """One RDM a window, over all sensors averaged in it.
 
-    Crossnobis whitens with the covariance of what differs between runs for the same condition and window: one for
-    all windows, so that they can be compared.
+    Measures in WHITENED whiten with the covariance of what differs between runs for the same condition and window: one
+    for all windows, so that they can be compared.
     """
     centres = window_centres(times, half_width_s, step_s)
     windows = np.moveaxis(average_windows(values.astype(float), times, centres, half_width_s), -1, 0)
@@ -55,6 +56,6 @@ def _between_runs(values: np.ndarray) -> np.ndarray:
 
 
 def _measure(values: np.ndarray, noise: np.ndarray, measure: str) -> tuple[np.ndarray, np.ndarray]:
-    if measure == "crossnobis":
+    if measure in WHITENED:
         values = whiten(values, shrinkage_covariance(noise))
     return measure_runs(values, measure)

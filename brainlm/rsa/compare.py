@@ -1,23 +1,60 @@
 """How like two RDMs are.
 
-Every comparison is an inner product of prepared RDMs (centred, ranked, turned into signs), so that many models and
-many brain RDMs are compared in one matrix product.
+Every comparison but Kendall's is an inner product of prepared RDMs (centred, ranked, whitened), so that many models
+and many brain RDMs are compared in one matrix product.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
-from jaxtyping import Float
-from scipy.stats import rankdata
+from jaxtyping import Bool, Float
 
 from brainlm.errors import choose
 from brainlm.records import Rdm
+from brainlm.rsa.pairs import n_conditions_of, row_sums
+from brainlm.rsa.ranks import centred_ranks
+from brainlm.rsa.whitening import masked_whitener
+
+Models = Float[np.ndarray, "models pairs"]
+BrainRdms = Float[np.ndarray, "brains pairs"]
+Similarities = Float[np.ndarray, "models brains"]
+Prepare = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class InnerProduct:
+    """A comparison that is ``model(models) @ brain(brains).T``; shuffling conditions commutes with both sides."""
+
+    model: Prepare
+    brain: Prepare
+
+    def __call__(self, models: Models, brains: BrainRdms) -> Similarities:
+        return self.model(models) @ self.brain(brains).T
 
 
 def compare(
-    models: Float[np.ndarray, "models pairs"], brains: Float[np.ndarray, "brains pairs"], comparison: str
-) -> Float[np.ndarray, "models brains"]:
-    """Similarity of each model RDM to each brain RDM; 0/0 (a constant RDM) gives NaN."""
-    prepare = COMPARISONS[choose("comparison", comparison, list(COMPARISONS))]
-    return prepare(models) @ prepare(brains).T
+    models: Models, brains: BrainRdms, comparison: str, mask: Bool[np.ndarray, " pairs"] | None = None
+) -> Similarities:
+    """Similarity of each model RDM to each brain RDM; 0/0 (a constant RDM) gives NaN.
+
+    ``mask`` picks the pairs that count, such as ``cross_run_pairs``; ranks and means are taken among these alone.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such comparison.
+    ValueError
+        If the mask picks fewer than 3 pairs.
+    """
+    function = COMPARISONS[choose("comparison", comparison, list(COMPARISONS))]
+    if mask is None:
+        return function(models, brains)
+    if mask.sum() < 3:
+        raise ValueError(f"A comparison needs at least 3 pairs; the mask picks {int(mask.sum())}.")
+    if comparison in WHITENED_COMPARISONS:
+        return _masked_whitened(models, brains, mask, centre=comparison == "whitened_correlation")
+    return function(models[:, mask], brains[:, mask])
 
 
 def compare_rdms(model: Rdm, brain: Rdm, comparison: str) -> float:
@@ -43,16 +80,13 @@ def check_same_conditions(model: tuple[str, ...], brain: tuple[str, ...]) -> Non
 
 
 def partial_compare(
-    models: Float[np.ndarray, "models pairs"],
-    brains: Float[np.ndarray, "brains pairs"],
-    controls: Float[np.ndarray, "controls pairs"],
-    comparison: str,
-) -> Float[np.ndarray, "models brains"]:
+    models: Models, brains: BrainRdms, controls: Float[np.ndarray, "controls pairs"], comparison: str
+) -> Similarities:
     """Pearson or Spearman similarity after the controls' RDMs are regressed out of both sides."""
-    prepare = COMPARISONS[choose("partial comparison", comparison, ["pearson", "spearman"])]
-    basis, strength, _ = np.linalg.svd(prepare(controls).T, full_matrices=False)
+    function = COMPARISONS[choose("partial comparison", comparison, ["pearson", "spearman"])]
+    basis, strength, _ = np.linalg.svd(function.brain(controls).T, full_matrices=False)
     basis = basis[:, strength > 1e-10 * strength.max()]
-    left, right = (p - p @ basis @ basis.T for p in (prepare(models), prepare(brains)))
+    left, right = (p - p @ basis @ basis.T for p in (function.model(models), function.brain(brains)))
     return _unit(left) @ _unit(right).T
 
 
@@ -61,31 +95,79 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return np.divide(vectors, length, out=np.full(vectors.shape, np.nan), where=length > 0)
 
 
-def _pearson(vectors: np.ndarray) -> np.ndarray:
+def _centred(vectors: np.ndarray) -> np.ndarray:
     spread = np.ptp(vectors, axis=-1, keepdims=True) > 0  # rounding must not turn a constant into a direction
-    return _unit(np.where(spread, vectors - vectors.mean(-1, keepdims=True), 0.0))
+    return np.where(spread, vectors - vectors.mean(-1, keepdims=True), 0.0)
+
+
+def _pearson(vectors: np.ndarray) -> np.ndarray:
+    return _unit(_centred(vectors))
 
 
 def _spearman(vectors: np.ndarray) -> np.ndarray:
-    return _pearson(rankdata(vectors, axis=-1))
+    return _unit(centred_ranks(vectors))
 
 
 def _rho_a(vectors: np.ndarray) -> np.ndarray:
     """Spearman's rho averaged over all ways to break ties: 12 x'y / (n^3 - n) - 3 (n + 1) / (n - 1) (Schuett 2023)."""
     n = vectors.shape[-1]
-    return (rankdata(vectors, axis=-1) - (n + 1) / 2) * np.sqrt(12 / (n**3 - n))
+    return centred_ranks(vectors) * np.sqrt(12 / (n**3 - n))
 
 
-def _kendall_tau_a(vectors: np.ndarray) -> np.ndarray:
-    """Signs of the differences of all pairs of entries; memory grows with the fourth power of the conditions."""
-    first, second = np.triu_indices(vectors.shape[-1], 1)
-    return np.sign(vectors[..., first] - vectors[..., second]) / np.sqrt(len(first))
+def _whitened_model(vectors: np.ndarray) -> np.ndarray:
+    """V^-1 d over its whitened length, where V is the covariance of distances whose patterns have equal, white noise.
+
+    V^-1 d is the double-centred RDM (Diedrichsen et al. 2020); V is 4 on the diagonal, 1 where pairs share a condition.
+    """
+    n = n_conditions_of(vectors.shape[-1])
+    sums = row_sums(vectors)
+    rows, columns = np.triu_indices(n, 1)
+    total = sums.sum(-1, keepdims=True)
+    both = vectors - (sums[..., rows] + sums[..., columns]) / n + total / n**2
+    return both / _whitened_length(vectors)
 
 
-COMPARISONS = {
-    "pearson": _pearson,
-    "spearman": _spearman,
+def _whitened_brain(vectors: np.ndarray) -> np.ndarray:
+    return vectors / _whitened_length(vectors)
+
+
+def _whitened_length(vectors: np.ndarray) -> np.ndarray:
+    """Square root of d'V^-1 d up to the constant shared with ``_whitened_model``; NaN for an RDM of zeros."""
+    n = n_conditions_of(vectors.shape[-1])
+    sums = row_sums(vectors)
+    parts = np.einsum("...p,...p->...", vectors, vectors) - np.square(sums).sum(-1) / n
+    squared = parts + np.square(sums.sum(-1)) / (2 * n**2)
+    return np.sqrt(np.where(squared > 0, squared, np.nan))[..., None]
+
+
+def _masked_whitened(models: np.ndarray, brains: np.ndarray, mask: np.ndarray, centre: bool) -> np.ndarray:
+    """With pairs left out V^-1 has no closed form: both sides are divided by V's Cholesky factor."""
+    whiten = masked_whitener(mask)
+    prepare = (lambda rdms: whiten(_centred(rdms[:, mask]))) if centre else (lambda rdms: whiten(rdms[:, mask]))
+    return _unit(prepare(models)) @ _unit(prepare(brains)).T
+
+
+def _kendall_tau_a(models: np.ndarray, brains: np.ndarray) -> np.ndarray:
+    """Signs of the differences of all pairs of entries, an entry against all later ones at a time."""
+    n = models.shape[-1]
+    agreement = np.zeros((len(models), len(brains)))
+    for first in range(n - 1):
+        left, right = (np.sign(rdms[:, first + 1 :] - rdms[:, first : first + 1]) for rdms in (models, brains))
+        agreement += left @ right.T
+    return agreement / (n * (n - 1) / 2)
+
+
+def _after_centring(prepare: Prepare) -> Prepare:
+    return lambda vectors: prepare(_centred(vectors))
+
+
+COMPARISONS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "pearson": InnerProduct(_pearson, _pearson),
+    "spearman": InnerProduct(_spearman, _spearman),
     "kendall_tau_a": _kendall_tau_a,
-    "rho_a": _rho_a,
-    "cosine": _unit,
+    "rho_a": InnerProduct(_rho_a, _rho_a),
+    "cosine": InnerProduct(_unit, _unit),
+    "whitened_cosine": InnerProduct(_whitened_model, _whitened_brain),
+    "whitened_correlation": InnerProduct(_after_centring(_whitened_model), _after_centring(_whitened_brain)),
 }
+WHITENED_COMPARISONS = ("whitened_cosine", "whitened_correlation")

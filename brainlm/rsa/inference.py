@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from brainlm.rsa.compare import COMPARISONS, compare
-from brainlm.rsa.weighted import WeightedRdms
+from brainlm.rsa.bootstrap import make_draws
+from brainlm.rsa.compare import COMPARISONS, InnerProduct, compare
+from brainlm.rsa.pairs import n_conditions_of, permute_pairs
+from brainlm.rsa.redrawn import redrawn
 
 _FEW = 64  # shuffles compared at a time, so that memory stays bounded
 
@@ -46,14 +48,13 @@ def group_permutation_test(
     rng: np.random.Generator,
 ) -> Similarity:
     """The same test of the mean similarity over subjects: each subject's RDM is compared, then values are averaged."""
-    prepared = COMPARISONS[comparison]
     n_subjects, n_brains, n_pairs = brains.shape
     flat = brains.reshape(-1, n_pairs)
 
     def mean(values: np.ndarray) -> np.ndarray:
         return values.reshape(*values.shape[:-1], n_subjects, n_brains).mean(-2)
 
-    values = mean(prepared(models) @ prepared(flat).T)
+    values = mean(compare(models, flat, comparison))
     shuffles = permute_pairs(n_pairs, n_permutations, rng)
     return _count_exceedances(values, (mean(_shuffled_values(models, flat, comparison, s)) for s in _parts(shuffles)))
 
@@ -74,16 +75,15 @@ def bootstrap_draws(
     taken draw by draw.
     """
     n_subjects, n_brains, n_pairs = brains.shape
-    n_conditions = n_conditions_of(n_pairs)
-    both = WeightedRdms(models, brains.reshape(-1, n_pairs), comparison)
-    rows, columns = np.triu_indices(n_conditions, 1)
-    draws = np.empty((n_draws, len(models), n_brains))
-    for draw in range(n_draws):
-        times = rng.multinomial(n_conditions, np.full(n_conditions, 1 / n_conditions))
-        values = both.compare(times[rows] * times[columns]).reshape(len(models), n_subjects, n_brains)
-        chosen = rng.integers(n_subjects, size=n_subjects) if over_subjects else slice(None)
-        draws[draw] = values[:, chosen].mean(1)
-    return draws
+    drawn = make_draws(n_conditions_of(n_pairs), n_subjects, n_draws, rng)
+    subjects = drawn.subjects if over_subjects else np.ones_like(drawn.subjects)
+    values = np.empty((n_draws, len(models), n_brains))
+    for start in range(0, n_draws, _FEW):
+        part = slice(start, start + _FEW)
+        found = redrawn(models, brains.reshape(-1, n_pairs), drawn.conditions[part], comparison)
+        found = found.reshape(*found.shape[:2], n_subjects, n_brains)
+        values[part] = np.einsum("dmsb,ds->dmb", found, subjects[part] / n_subjects)
+    return values
 
 
 def percentile_interval(
@@ -106,24 +106,6 @@ def false_discovery_rate(p: Float[np.ndarray, "*tests"]) -> Float[np.ndarray, "*
     return adjusted
 
 
-def permute_pairs(n_pairs: int, n_permutations: int, rng: np.random.Generator) -> Int[np.ndarray, "permutations pairs"]:
-    """Where each entry of an RDM comes from when its conditions are shuffled."""
-    n_conditions = n_conditions_of(n_pairs)
-    rows, columns = np.triu_indices(n_conditions, 1)
-    place = np.zeros((n_conditions, n_conditions), dtype=np.intp)
-    place[rows, columns] = place[columns, rows] = np.arange(n_pairs)
-    shuffled = rng.permuted(np.tile(np.arange(n_conditions), (n_permutations, 1)), axis=1)
-    return place[shuffled[:, rows], shuffled[:, columns]]
-
-
-def n_conditions_of(n_pairs: int) -> int:
-    """The number of conditions whose RDM has ``n_pairs`` entries."""
-    n = round((1 + np.sqrt(1 + 8 * n_pairs)) / 2)
-    if n * (n - 1) // 2 != n_pairs:
-        raise ValueError(f"No number of conditions has {n_pairs} pairs.")
-    return n
-
-
 def _parts(shuffles: np.ndarray) -> list[np.ndarray]:
     return [shuffles[start : start + _FEW] for start in range(0, len(shuffles), _FEW)]
 
@@ -131,11 +113,10 @@ def _parts(shuffles: np.ndarray) -> list[np.ndarray]:
 def _shuffled_values(
     models: np.ndarray, brains: np.ndarray, comparison: str, shuffles: np.ndarray
 ) -> Float[np.ndarray, "permutations models brains"]:
-    prepare = COMPARISONS[comparison]
-    target = prepare(brains).T
-    if comparison == "kendall_tau_a":  # its preparation mixes entries, so each shuffle is prepared anew
-        return np.stack([prepare(models[:, shuffle]) @ target for shuffle in shuffles])
-    prepared = prepare(models)
+    function = COMPARISONS[comparison]
+    if not isinstance(function, InnerProduct):  # Kendall's mixes entries, so each shuffle is compared anew
+        return np.stack([function(models[:, shuffle], brains) for shuffle in shuffles])
+    prepared, target = function.model(models), function.brain(brains).T
     return np.stack([prepared[:, shuffle] @ target for shuffle in shuffles])
 
 

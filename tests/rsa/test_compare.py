@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from brainlm.records import Rdm
-from brainlm.rsa.compare import COMPARISONS, compare, compare_rdms, partial_compare
+from brainlm.rsa.compare import COMPARISONS, WHITENED_COMPARISONS, compare, compare_rdms, partial_compare
+from brainlm.rsa.pairs import cross_run_pairs, square
+from brainlm.rsa.whitening import distance_covariance
 
 
 def rdms(seed, n, n_values=None):
@@ -85,3 +87,64 @@ def test_rdms_of_other_conditions_are_refused():
     with pytest.raises(ValueError, match="another order"):
         compare_rdms(rdm, Rdm(np.arange(3.0), ("a", "c", "b"), "euclidean"), "pearson")
     assert compare_rdms(rdm, rdm, "spearman") == pytest.approx(1)
+
+
+def whitened_by_hand(a, b, comparison, mask):
+    a, b = (v[mask] - (v[mask].mean() if comparison == "whitened_correlation" else 0) for v in (a, b))
+    precision = np.linalg.inv(distance_covariance(mask))
+    return a @ precision @ b / np.sqrt((a @ precision @ a) * (b @ precision @ b))
+
+
+@pytest.mark.parametrize("comparison", WHITENED_COMPARISONS)
+@pytest.mark.parametrize("masked", [False, True])
+def test_whitened_comparisons_equal_their_definition(comparison, masked):
+    a, b = rdms(0, 45)
+    mask = cross_run_pairs([0, 0, 0, 1, 1, 1, 1, 2, 2, 2]) if masked else np.ones(45, dtype=bool)
+    found = compare(a[None], b[None], comparison, mask)[0, 0]
+    assert found == pytest.approx(whitened_by_hand(a, b, comparison, mask), abs=1e-10)
+    if not masked:
+        assert value(a, b, comparison) == pytest.approx(found, abs=1e-10)
+
+
+def test_covariance_of_distances_is_that_of_simulated_crossnobis():
+    rng = np.random.default_rng(0)
+    draws = rng.normal(size=(40_000, 2, 4, 3))  # two runs of four conditions without signal
+    i, j = np.triu_indices(4, 1)
+    differences = draws[:, :, i] - draws[:, :, j]
+    distances = (differences[:, 0] * differences[:, 1]).sum(-1)
+    expected = distance_covariance(np.ones(6, dtype=bool)) * 3
+    assert np.allclose(np.cov(distances.T), expected, atol=0.35)
+
+
+def test_whitened_cosine_is_linear_cka_of_the_patterns():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(10, 5)), rng.normal(size=(10, 7))
+    squared = [np.square(p[i] - p[j]).sum(1) for p in (x, y) for i, j in [np.triu_indices(10, 1)]]
+    kernels = [(p - p.mean(0)) @ (p - p.mean(0)).T for p in (x, y)]
+    cka = (kernels[0] * kernels[1]).sum() / np.prod([np.linalg.norm(k) for k in kernels])
+    assert value(*squared, "whitened_cosine") == pytest.approx(cka, abs=1e-12)
+
+
+@pytest.mark.parametrize("comparison", sorted(COMPARISONS))
+def test_a_mask_leaves_the_other_pairs_out(comparison):
+    a, b = rdms(0, 15)
+    mask = cross_run_pairs([0, 0, 0, 1, 1, 1])
+    outside = np.where(mask, a, 99.0)
+    assert value(a, b, comparison) != pytest.approx(value(outside, b, comparison))
+    found = [compare(v[None], b[None], comparison, mask)[0, 0] for v in (a, outside)]
+    assert found[0] == found[1]
+    with pytest.raises(ValueError, match="the mask picks 2"):
+        compare(a[None], b[None], comparison, np.arange(15) < 2)
+
+
+@pytest.mark.parametrize("comparison", sorted(COMPARISONS))
+def test_no_answer_depends_on_the_order_of_conditions_or_on_other_rdms(comparison):
+    rng = np.random.default_rng(0)
+    models, brains = rng.random((3, 28)), rng.random((4, 28))
+    i, j = np.triu_indices(8, 1)
+    order = rng.permutation(8)
+    again = [square(r)[:, order[i], order[j]] for r in (models, brains)]
+    full = compare(models, brains, comparison)
+    assert np.allclose(compare(*again, comparison), full, atol=1e-12)
+    single = [[compare(m[None], b[None], comparison)[0, 0] for b in brains] for m in models]
+    assert np.allclose(single, full, rtol=0, atol=1e-14)

@@ -12,10 +12,10 @@ from brainlm.rsa.inference import (
     group_permutation_test,
     percentile_interval,
     permutation_test,
-    permute_pairs,
 )
 from brainlm.rsa.noise_ceiling import noise_ceiling, noise_ceiling_null, run_ceiling, run_ceiling_null
-from brainlm.rsa.weighted import WeightedRdms
+from brainlm.rsa.pairs import permute_pairs
+from brainlm.rsa.redrawn import redrawn
 
 
 def random_rdm(rng, n=12, k=20):
@@ -83,11 +83,11 @@ def test_weights_equal_copies_with_same_condition_pairs_left_out(comparison, tie
     rdms = np.round(rdms) if tied else rdms
     drawn = rng.integers(8, size=8)
     i, j = np.triu_indices(8, 1)
-    pairs = [(a, b) for a, b in zip(drawn[i], drawn[j], strict=True) if a != b]
-    copies = np.array([[squareform(rdm)[a, b] for a, b in pairs] for rdm in rdms])
+    different = drawn[i] != drawn[j]
+    copies = np.array([squareform(rdm)[drawn[i], drawn[j]] for rdm in rdms])
     times = np.bincount(drawn, minlength=8)
-    found = WeightedRdms(rdms[:1], rdms[1:], comparison).compare(times[i] * times[j])
-    assert np.allclose(found, compare(copies[:1], copies[1:], comparison), atol=1e-12)
+    found = redrawn(rdms[:1], rdms[1:], times[None], comparison)[0]
+    assert np.allclose(found, compare(copies[:1], copies[1:], comparison, different), atol=1e-12)
 
 
 def test_interval_covers_the_similarity_in_the_population_of_conditions():

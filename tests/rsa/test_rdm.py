@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from scipy.spatial.distance import pdist
 
 from brainlm.errors import ConfigError
 from brainlm.records import Patterns
-from brainlm.rsa.rdm import compute_rdm, crossnobis, distances, measure_runs, shrinkage_covariance, whiten
+from brainlm.rsa.noise import noise_covariance, shrinkage_covariance, whiten
+from brainlm.rsa.pairwise_decoding import decoding_accuracy
+from brainlm.rsa.rdm import compute_rdm, crossnobis, distances, mahalanobis, measure_runs
 
 SCIPY = {
     "correlation": lambda x: pdist(x, "correlation"),
@@ -134,3 +137,100 @@ def test_whitening_gives_mahalanobis_distances():
     x = rng.normal(size=(4, 6))
     expected = pdist(x, "mahalanobis", VI=np.linalg.inv(covariance)) ** 2 / 6
     assert np.allclose(distances(whiten(x, covariance), "squared_euclidean"), expected)
+    assert np.allclose(mahalanobis(x, covariance), expected, rtol=0, atol=1e-10)
+
+
+def test_mahalanobis_with_white_noise_is_the_squared_distance():
+    x = np.random.default_rng(0).normal(size=(4, 6))
+    assert np.allclose(mahalanobis(x, np.eye(6)), distances(x, "squared_euclidean"), rtol=0, atol=1e-12)
+
+
+def test_poisson_divergence_equals_its_definition_and_that_of_poisson_distributions():
+    rates = np.random.default_rng(0).gamma(2, 3, size=(4, 5))
+    smooth = (rates + 0.1) / 1.1
+    i, j = np.triu_indices(4, 1)
+    expected = ((smooth[i] - smooth[j]) * (np.log(smooth[i]) - np.log(smooth[j]))).mean(1)
+    assert np.allclose(distances(rates, "poisson_kl"), expected, rtol=0, atol=1e-10)
+    a, b = smooth[0, 0], smooth[1, 0]
+    counts = np.arange(400)
+    p, q = stats.poisson(a), stats.poisson(b)
+    divergence = sum(
+        (one.pmf(counts) * (one.logpmf(counts) - other.logpmf(counts))).sum() for one, other in ((p, q), (q, p))
+    )
+    assert distances(rates[:2, :1], "poisson_kl")[0] == pytest.approx(divergence, abs=1e-10)
+    with pytest.raises(ValueError, match="cannot be negative; got -1"):
+        distances(np.array([[1.0, 2], [-1, 2]]), "poisson_kl")
+
+
+def test_crossnobis_keeps_leading_axes():
+    values = np.random.default_rng(0).normal(size=(2, 3, 4, 5, 6))
+    assert np.allclose(crossnobis(values)[1, 2], crossnobis(values[1, 2]))
+
+
+def brute_accuracy(values):
+    """Each pair's own classifier, written out: nearer training mean by Mahalanobis distance."""
+    n_runs, n_conditions, _ = values.shape
+    found = []
+    for i, j in zip(*np.triu_indices(n_conditions, 1), strict=True):
+        right = []
+        for run in range(n_runs):
+            training = np.delete(values, run, 0)
+            means = training.mean(0)
+            freedom = (n_runs - 2) * n_conditions
+            noise = shrinkage_covariance((training - means).reshape(-1, values.shape[-1]), dof=freedom)
+            precision = np.linalg.inv(noise)
+            for own, other in ((i, j), (j, i)):
+                far, near = (
+                    (values[run, own] - means[k]) @ precision @ (values[run, own] - means[k]) for k in (other, own)
+                )
+                right.append(far > near)
+        found.append(np.mean(right))
+    return found
+
+
+def test_decoding_equals_the_nearest_training_mean():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(4, 5, 8)) + 0.7 * rng.normal(size=(5, 8))
+    assert np.allclose(decoding_accuracy(values), brute_accuracy(values), rtol=0, atol=1e-10)
+
+
+def test_decoding_of_noise_is_at_chance_and_of_signal_above():
+    rng = np.random.default_rng(0)
+    noise = [decoding_accuracy(rng.normal(size=(4, 6, 10))).mean() for _ in range(150)]
+    assert abs(np.mean(noise) - 0.5) < 3 * np.std(noise) / np.sqrt(150)
+    assert decoding_accuracy(rng.normal(size=(4, 6, 10)) + 5 * rng.normal(size=(6, 10))).min() > 0.9
+    with pytest.raises(ValueError, match="at least 3 runs; got 2"):
+        decoding_accuracy(np.zeros((2, 3, 4)))
+
+
+@pytest.mark.parametrize("measure", ["correlation", "euclidean", "poisson_kl"])
+def test_poor_patterns_are_refused_in_one_line(measure):
+    x = np.random.default_rng(0).random((3, 4))
+    with pytest.raises(ValueError, match="at least 2 conditions; got 1"):
+        distances(x[:1], measure)
+    with pytest.raises(ValueError, match="at least 1 feature; got none"):
+        distances(x[:, :0], measure)
+    x[1, 2] = np.nan
+    with pytest.raises(ValueError, match="1 hold NaN or infinity"):
+        distances(x, measure)
+
+
+def test_noise_covariance_by_each_method():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 6)) @ rng.normal(size=(6, 6))
+    assert np.allclose(noise_covariance(x, "full"), np.cov(x.T), rtol=0, atol=1e-10)
+    assert np.allclose(noise_covariance(x, "diagonal"), np.diag(np.var(x, axis=0, ddof=1)), rtol=0, atol=1e-10)
+    assert np.allclose(noise_covariance(x, dof=20), shrinkage_covariance(x) * 39 / 20)
+    with pytest.raises(ConfigError, match="did you mean 'shrinkage'"):
+        noise_covariance(x, "shrinkag")
+
+
+def test_too_few_or_broken_residuals_are_refused_in_one_line():
+    x = np.random.default_rng(0).normal(size=(5, 8))
+    with pytest.raises(ValueError, match="at least 3 samples; got 2"):
+        noise_covariance(x[:2])
+    with pytest.raises(ValueError, match="of 8 features needs as many degrees of freedom; got 4"):
+        noise_covariance(x, "full")
+    x[0, 0] = np.inf
+    with pytest.raises(ValueError, match="must be finite; got 1 other"):
+        noise_covariance(x)

@@ -1,0 +1,222 @@
+"""How sure a similarity is: conditions, subjects and training seeds drawn anew, alone and together.
+
+Pairs are never drawn themselves: they share conditions and are not independent.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy import stats
+
+from brainlm.errors import ConfigError
+from brainlm.rsa.compare import compare
+from brainlm.rsa.noise_ceiling import drawn_ceilings, noise_ceiling
+from brainlm.rsa.redrawn import redrawn
+
+FEWEST_SUBJECTS = 3  # below this nothing is said about the population of subjects
+FEWEST_CONDITIONS = 4
+FACTORS = ("conditions", "subjects", "seeds")
+_DRAWS_AT_ONCE = 100
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Similarities (or contrasts of them) averaged over subjects, with the variance that new draws would have."""
+
+    values: Float[np.ndarray, "contrasts brains"]
+    variance: Float[np.ndarray, "contrasts brains"]
+    dof: int
+
+    def interval(
+        self, level: float = 0.95
+    ) -> tuple[Float[np.ndarray, "contrasts brains"], Float[np.ndarray, "contrasts brains"]]:
+        """The t interval that covers the population's value with probability ``level``."""
+        reach = stats.t.ppf((1 + level) / 2, self.dof) * np.sqrt(self.variance)
+        return self.values - reach, self.values + reach
+
+    def p(self, two_sided: bool = False) -> Float[np.ndarray, "contrasts brains"]:
+        """p of a value above 0, or of one that differs from 0."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            t = self.values / np.sqrt(self.variance)
+        return 2 * stats.t.sf(np.abs(t), self.dof) if two_sided else stats.t.sf(t, self.dof)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How often each condition and subject stands in each draw; the same draws serve all models."""
+
+    conditions: Int[np.ndarray, "draws conditions"]
+    subjects: Int[np.ndarray, "draws subjects"]
+    seeds: Int[np.ndarray, "draws seeds"]
+
+
+def bootstrap(
+    models: Float[np.ndarray, "models pairs"],
+    brains: Float[np.ndarray, "subjects brains pairs"],
+    comparison: str,
+    draws: Draws,
+    factors: Sequence[str] = ("conditions", "subjects"),
+    contrasts: Float[np.ndarray, "contrasts models"] | None = None,
+    seeds: Sequence[object] | None = None,
+    ceilings: bool = False,
+) -> Estimate:
+    """Mean similarity over subjects with the variance over the populations of the ``factors``.
+
+    ``contrasts`` are rows of weights over models: differences, means over seeds; by default each model on its own.
+    ``seeds`` names each model's training seed; one seed is drawn for all models at once, as their runs are paired by
+    it. With ``ceilings`` two rows follow: the lower and upper noise ceiling.
+
+    Conditions and subjects drawn together count the noise of both twice, so three variances are combined (Schuett et
+    al. 2023); the variance over seeds is added. Degrees of freedom: the smallest factor less 1.
+
+    Raises
+    ------
+    ConfigError
+        If subjects are a factor and fewer than 3, conditions fewer than 4, or seeds fewer than 2.
+    """
+    _check_factors(factors, draws, seeds)
+    weights = np.eye(len(models)) if contrasts is None else contrasts
+    values = _means(compare(models, brains.reshape(-1, brains.shape[-1]), comparison), brains)
+    full = weights @ values
+    if ceilings:
+        full = np.concatenate([full, _ceilings(brains, comparison)])
+    parts = _drawn_variances(models, brains, comparison, draws, factors, weights, ceilings)
+    variance = _corrected(parts, factors, brains.shape[0], draws.conditions.shape[1])
+    sizes = {"conditions": draws.conditions.shape[1], "subjects": len(brains), "seeds": draws.seeds.shape[1]}
+    if "seeds" in factors:
+        n_seeds = sizes["seeds"]
+        spread = np.var(_seed_means(models, brains, comparison, draws, weights, seeds), axis=0, ddof=1)
+        variance[: len(weights)] += n_seeds / (n_seeds - 1) * spread
+    return Estimate(full, variance, min(sizes[factor] for factor in factors) - 1)
+
+
+def make_draws(n_conditions: int, n_subjects: int, n_draws: int, rng: np.random.Generator, n_seeds: int = 1) -> Draws:
+    """Draw with replacement; draws of conditions with fewer than 3 different ones, or one in half of all places, are
+    drawn again: no RDM is left of them."""
+    conditions = _draw(n_conditions, n_draws, rng)
+    if n_conditions >= FEWEST_CONDITIONS:
+        while (poor := ((conditions > 0).sum(1) < 3) | (2 * (conditions.max(1) - 1) >= n_conditions)).any():
+            conditions[poor] = _draw(n_conditions, int(poor.sum()), rng)
+    return Draws(conditions, _draw(n_subjects, n_draws, rng), _draw(n_seeds, n_draws, rng))
+
+
+def _draw(n: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
+    return rng.multinomial(n, np.full(n, 1 / n), size=n_draws)
+
+
+def _check_factors(factors: Sequence[str], draws: Draws, seeds: Sequence[object] | None) -> None:
+    unknown = set(factors) - set(FACTORS)
+    if unknown or not factors:
+        raise ConfigError(
+            f"Bootstrap factors must be some of {', '.join(FACTORS)}; got {', '.join(factors) or 'none'}."
+        )
+    least = {"subjects": FEWEST_SUBJECTS, "conditions": FEWEST_CONDITIONS, "seeds": 2}
+    for factor in factors:
+        n = getattr(draws, factor).shape[1]
+        if n < least[factor]:
+            raise ConfigError(
+                f"Inference over {factor} needs at least {least[factor]}; got {n}. Add {factor}, or leave them out of "
+                "the factors: the result then speaks of these alone."
+            )
+    if "seeds" in factors and (seeds is None or len(set(seeds)) != draws.seeds.shape[1]):
+        raise ConfigError(
+            f"Inference over seeds needs the seed of each model, {draws.seeds.shape[1]} different ones; "
+            f"got {'none' if seeds is None else len(set(seeds))}."
+        )
+
+
+def _means(values: np.ndarray, brains: np.ndarray) -> Float[np.ndarray, "models brains"]:
+    return values.reshape(len(values), brains.shape[0], brains.shape[1]).mean(1)
+
+
+def _ceilings(brains: np.ndarray, comparison: str) -> Float[np.ndarray, "2 brains"]:
+    return np.array([noise_ceiling(brains[:, brain], comparison) for brain in range(brains.shape[1])]).T
+
+
+def _drawn_variances(
+    models: np.ndarray,
+    brains: np.ndarray,
+    comparison: str,
+    draws: Draws,
+    factors: Sequence[str],
+    weights: np.ndarray,
+    ceilings: bool,
+) -> dict[str, np.ndarray]:
+    """Variances of the rows where conditions, subjects, or both are drawn; only what the factors need."""
+    everyone, everything = np.ones_like(draws.subjects), np.ones_like(draws.conditions[:1])
+    found: dict[str, list[np.ndarray]] = {}
+
+    def add(conditions: np.ndarray, subjects: dict[str, np.ndarray]) -> None:
+        rows = _drawn_rows(models, brains, comparison, conditions, list(subjects.values()), weights, ceilings)
+        for name, some in zip(subjects, rows, strict=True):
+            found.setdefault(name, []).append(some)
+
+    for start in range(0, len(draws.conditions), _DRAWS_AT_ONCE):
+        part = slice(start, start + _DRAWS_AT_ONCE)
+        if "conditions" in factors:
+            both = {"both": draws.subjects[part]} if "subjects" in factors else {}
+            add(draws.conditions[part], {"conditions": everyone[part]} | both)
+        if "subjects" in factors:
+            add(everything, {"subjects": draws.subjects[part]})
+    return {name: np.nanvar(np.concatenate(rows), axis=0, ddof=1) for name, rows in found.items()}
+
+
+def _drawn_rows(
+    models: np.ndarray,
+    brains: np.ndarray,
+    comparison: str,
+    conditions: np.ndarray,
+    subject_draws: list[np.ndarray],
+    weights: np.ndarray,
+    ceilings: bool,
+) -> list[Float[np.ndarray, "draws rows brains"]]:
+    """Contrasts (and ceilings) for each set of subject draws under the same draws of conditions, or under one."""
+    n_subjects, n_brains, n_pairs = brains.shape
+    values = redrawn(models, brains.reshape(-1, n_pairs), conditions, comparison)
+    values = (weights @ values).reshape(len(conditions), len(weights), n_subjects, n_brains)
+    means = []
+    for subjects in subject_draws:
+        each = np.broadcast_to(values, (len(subjects), *values.shape[1:]))
+        means.append(np.einsum("dksb,ds->dkb", each, subjects / n_subjects))
+    if not ceilings:
+        return means
+    bounds = drawn_ceilings(brains, conditions, subject_draws, comparison)
+    return [np.concatenate(pair, axis=1) for pair in zip(means, bounds, strict=True)]
+
+
+def _corrected(parts: dict[str, np.ndarray], factors: Sequence[str], n_subjects: int, n_conditions: int) -> np.ndarray:
+    """Combine the variances: for both factors, equation of Schuett et al. 2023 with its small-sample terms.
+
+    Each alone holds its own part and the interaction; both together hold the interaction once too often. The result
+    is kept between the larger single variance and the joint one.
+    """
+    more_subjects = n_subjects / (n_subjects - 1) if n_subjects > 1 else 1.0
+    more_conditions = n_conditions / (n_conditions - 1)
+    single = []
+    if "subjects" in parts:
+        single.append(more_subjects * parts["subjects"])
+    if "conditions" in parts:
+        single.append(more_conditions * parts["conditions"])
+    if not single:
+        return np.zeros(())
+    if "both" not in parts:
+        return single[0]
+    interaction = parts["both"] - parts["subjects"] - parts["conditions"]
+    combined = single[0] + single[1] - more_subjects * more_conditions * interaction
+    return np.minimum(np.maximum(combined, np.maximum(*single)), parts["both"])
+
+
+def _seed_means(
+    models: np.ndarray,
+    brains: np.ndarray,
+    comparison: str,
+    draws: Draws,
+    weights: np.ndarray,
+    seeds: Sequence[object],
+) -> Float[np.ndarray, "draws contrasts brains"]:
+    names = sorted({str(seed) for seed in seeds})
+    place = np.array([names.index(str(seed)) for seed in seeds])
+    values = _means(compare(models, brains.reshape(-1, brains.shape[-1]), comparison), brains)
+    return np.einsum("km,dm,mb->dkb", weights, draws.seeds[:, place].astype(float), values, optimize=True)
