@@ -30,8 +30,9 @@ def square(rdms: Float[np.ndarray, "*batch pairs"]) -> Float[np.ndarray, "*batch
 
 def triangle(full: Float[np.ndarray, "*batch conditions conditions"]) -> Float[np.ndarray, "*batch pairs"]:
     """The upper triangle, row by row."""
-    rows, columns = np.triu_indices(full.shape[-1], 1)
-    return full[..., rows, columns]
+    n = full.shape[-1]
+    rows, columns = np.triu_indices(n, 1)
+    return np.take(full.reshape(*full.shape[:-2], n * n), rows * n + columns, axis=-1)
 
 
 def shuffled_pairs(orders: Int[np.ndarray, "shuffles conditions"]) -> Int[np.ndarray, "shuffles pairs"]:

@@ -106,7 +106,8 @@ def mahalanobis(
 def squared_from_gram(gram: Float[np.ndarray, "*batch conditions conditions"]) -> Float[np.ndarray, "*batch pairs"]:
     """Squared distances of all pairs from the inner products of all conditions."""
     power = np.diagonal(gram, axis1=-2, axis2=-1)
-    return triangle(power[..., :, None] + power[..., None, :] - 2 * gram)
+    rows, columns = np.triu_indices(gram.shape[-1], 1)
+    return power[..., rows] + power[..., columns] - 2 * triangle(gram)
 
 
 def unit_length(

@@ -1,0 +1,287 @@
+"""RDMs around every voxel, a chunk of centres at a time: memory grows with the chunk, not with the brain.
+
+Voxels outside the mask are rows of zeros, which add nothing to inner products; so patches of every size go through the
+same matrix products, and each centre's result is the same whatever chunk it comes in.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.linalg.blas import dtrsm
+
+from brainlm.errors import ConfigError, choose
+from brainlm.records import Space
+from brainlm.rsa.compare import COMPARISONS, InnerProduct, compare
+from brainlm.rsa.noise import FEWEST_SAMPLES, shrinkage_intensity
+from brainlm.rsa.pairs import permute_pairs
+from brainlm.rsa.patches import Patches
+from brainlm.rsa.rdm import WHITENED, check_values, squared_from_gram, triangle
+
+CHUNK = 64  # centres: more do not fit the processor's cache and are slower
+FEWEST_VOXELS = 3  # two points always correlate by 1 or -1
+_AT_ONCE = 512  # centres whose RDMs are compared with shuffled models at a time
+_SHUFFLES = 250
+_BLOCK = 4096  # voxels
+
+
+@dataclass(frozen=True)
+class SearchlightRdms:
+    """RDMs of some centres; NaN where a patch has too few voxels."""
+
+    centres: Int[np.ndarray, " centres"]
+    rdms: Float[np.ndarray, "centres pairs"]
+    n_voxels: Int[np.ndarray, " centres"]
+
+
+@dataclass(frozen=True)
+class SearchlightMap:
+    """Similarity of each model at each voxel, with the size of its patch; p where labels were permuted.
+
+    ``p_corrected`` holds for all voxels and models together (maximum statistic).
+    """
+
+    values: Float[np.ndarray, "models voxels"]
+    n_voxels: Int[np.ndarray, " voxels"]
+    p: Float[np.ndarray, "models voxels"] | None = None
+    p_corrected: Float[np.ndarray, "models voxels"] | None = None
+
+
+class Searchlight:
+    """Patterns around every voxel of a mask, ready to be turned into RDMs by one measure.
+
+    Measures in WHITENED are normalised in each patch by the shrinkage covariance of the residuals there; without
+    residuals, by what differs between runs for the same condition. Squared distances are divided by the patch's size.
+
+    Raises
+    ------
+    ConfigError
+        If a searchlight cannot use the measure.
+    ValueError
+        If a value is not finite, runs or residual samples are too few, or a voxel's residuals are constant.
+    """
+
+    def __init__(
+        self,
+        values: Float[np.ndarray, "runs conditions voxels"],
+        space: Space,
+        radius_mm: float,
+        measure: str,
+        residuals: Float[np.ndarray, "samples voxels"] | None = None,
+        fewest_voxels: int = FEWEST_VOXELS,
+    ) -> None:
+        self.measure = choose("searchlight measure", measure, list(SEARCHLIGHT_MEASURES))
+        self.patches = Patches(space, radius_mm)
+        self.fewest_voxels = fewest_voxels
+        check_values(values)
+        self.n_runs, self.n_conditions, _ = values.shape
+        if measure == "crossnobis" and self.n_runs < 2:
+            raise ValueError(f"Crossnobis needs at least 2 runs; got {self.n_runs}. Choose another measure.")
+        self._noise = None
+        if measure in WHITENED:
+            values, self._noise = _standardised(values, residuals)
+            self._fourth = _fourth_powers(self._noise)
+        kept = values if measure == "crossnobis" else values.mean(0, keepdims=True)
+        if measure == "correlation":
+            kept = kept - kept.mean(-1, keepdims=True)  # no correlation changes, and large means cost no precision
+        self._rows = np.zeros((len(self) + 1, *kept.shape[:2]))  # the last row, of zeros, is outside the mask
+        self._rows[:-1] = np.moveaxis(kept, -1, 0)
+
+    def __len__(self) -> int:
+        return self.patches.n_voxels
+
+    def chunks(
+        self, centres: Int[np.ndarray, " centres"] | None = None, chunk: int = CHUNK
+    ) -> Iterator[SearchlightRdms]:
+        """RDMs of ``chunk`` centres after another, of all voxels by default."""
+        if chunk < 1:
+            raise ConfigError(f"A searchlight chunk must hold at least 1 centre; got {chunk}.")
+        centres = np.arange(len(self)) if centres is None else centres
+        for start in range(0, len(centres), chunk):
+            yield self._rdms(centres[start : start + chunk])
+
+    def _rdms(self, centres: np.ndarray) -> SearchlightRdms:
+        members = self.patches.members(centres)
+        n_voxels = (members < self.patches.n_voxels).sum(1)
+        patterns = self._rows[members]
+        if self._noise is not None:
+            self._whiten(patterns.reshape(*members.shape, -1), members)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rdms = SEARCHLIGHT_MEASURES[self.measure](patterns, n_voxels)
+        enough = n_voxels >= self.fewest_voxels
+        undefined = ~np.isfinite(rdms).all(1) & enough
+        if undefined.any():
+            raise ValueError(
+                f"Constant or zero patterns in {int(undefined.sum())} of {len(centres)} patches, first around voxel "
+                f"{int(centres[undefined][0])} of the mask: {self.measure} is not defined. Take those voxels out of "
+                "the mask or choose a Euclidean measure."
+            )
+        rdms[~enough] = np.nan
+        return SearchlightRdms(centres, rdms, n_voxels)
+
+    def _whiten(self, patterns: np.ndarray, members: np.ndarray) -> None:
+        """Divide each patch's patterns (voxels x rest) by the Cholesky factor of its shrunk noise correlation."""
+        noise = self._noise[members].astype(float, copy=False)
+        n_samples = noise.shape[-1]
+        correlation = noise @ np.swapaxes(noise, 1, 2) / (n_samples - 1)
+        together = np.einsum("cvt,cvt->ct", noise, noise)
+        moments = np.square(together).sum(1) - self._fourth[members].sum(1)
+        correlation *= 1 - shrinkage_intensity(correlation, moments, n_samples)[:, None, None]
+        diagonal = np.arange(members.shape[1])
+        correlation[:, diagonal, diagonal] = 1
+        for factor, part in zip(np.linalg.cholesky(correlation), patterns, strict=True):
+            dtrsm(1.0, factor.T, part.T, side=1, lower=0, overwrite_b=1)  # in place: the transpose is Fortran's order
+
+
+def searchlight_map(
+    searchlight: Searchlight, models: Float[np.ndarray, "models pairs"], comparison: str, chunk: int = CHUNK
+) -> SearchlightMap:
+    """Similarity of each model to the RDM around each voxel."""
+    values = np.full((len(models), len(searchlight)), np.nan)
+    n_voxels = np.zeros(len(searchlight), dtype=int)
+    for part in _gathered(searchlight, chunk):
+        values[:, part.centres] = compare(models, part.rdms, comparison)
+        n_voxels[part.centres] = part.n_voxels
+    return SearchlightMap(values, n_voxels)
+
+
+def searchlight_permutations(
+    searchlight: Searchlight,
+    models: Float[np.ndarray, "models pairs"],
+    comparison: str,
+    n_permutations: int,
+    rng: np.random.Generator,
+    chunk: int = CHUNK,
+    null: Float[np.ndarray, "permutations models voxels"] | None = None,
+) -> SearchlightMap:
+    """The map with p from shuffled conditions, (k + 1) / (n + 1): RDMs are made once, only models are shuffled.
+
+    ``null``, if given, is filled with the values under each shuffle, which cluster correction needs.
+    """
+    shuffles = permute_pairs(models.shape[1], n_permutations, rng)
+    values = np.full((len(models), len(searchlight)), np.nan)
+    n_voxels = np.zeros(len(searchlight), dtype=int)
+    exceeded = np.zeros(values.shape)
+    highest = np.full(n_permutations, -np.inf)
+    for part in _gathered(searchlight, chunk):
+        found = compare(models, part.rdms, comparison)
+        values[:, part.centres], n_voxels[part.centres] = found, part.n_voxels
+        for rows, model, shuffled in _shuffled(models, part.rdms, comparison, shuffles):
+            exceeded[model, part.centres] += (shuffled >= found[model] - 1e-12).sum(0)
+            highest[rows] = np.fmax(highest[rows], np.fmax.reduce(shuffled, axis=1))
+            if null is not None:
+                null[rows, model, part.centres] = shuffled
+    reached = n_permutations - np.searchsorted(np.sort(highest), values - 1e-12)
+    counts = (np.where(np.isfinite(values), (k + 1) / (n_permutations + 1), np.nan) for k in (exceeded, reached))
+    return SearchlightMap(values, n_voxels, *counts)
+
+
+def _shuffled(
+    models: np.ndarray, rdms: np.ndarray, comparison: str, shuffles: np.ndarray
+) -> Iterator[tuple[slice, int, np.ndarray]]:
+    """Similarities (shuffles x centres) of one shuffled model after another, some shuffles at a time."""
+    function = COMPARISONS[comparison]
+    linear = isinstance(function, InnerProduct)
+    prepared = function.model(models) if linear else models
+    target = function.brain(rdms).T if linear else rdms
+    for start in range(0, len(shuffles), _SHUFFLES):
+        rows = slice(start, start + _SHUFFLES)
+        for model, vector in enumerate(prepared):
+            moved = vector[shuffles[rows]]
+            yield rows, model, moved @ target if linear else function(moved, target)
+
+
+def _gathered(searchlight: Searchlight, chunk: int) -> Iterator[SearchlightRdms]:
+    """Chunks joined until comparing them is worth a matrix product."""
+    waiting: list[SearchlightRdms] = []
+    for part in searchlight.chunks(chunk=chunk):
+        waiting.append(part)
+        if sum(len(some.centres) for some in waiting) >= _AT_ONCE:
+            yield _joined(waiting)
+            waiting = []
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(parts: list[SearchlightRdms]) -> SearchlightRdms:
+    arrays = ((part.centres, part.rdms, part.n_voxels) for part in parts)
+    return SearchlightRdms(*(np.concatenate(some) for some in zip(*arrays, strict=True)))
+
+
+def _standardised(values: np.ndarray, residuals: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Patterns in units of each voxel's noise, and the noise (voxels x samples, then a row of 0) of variance 1."""
+    if residuals is None:
+        residuals = (values - values.mean(0)).reshape(-1, values.shape[-1])
+    if len(residuals) < FEWEST_SAMPLES:
+        raise ValueError(f"A noise covariance needs at least {FEWEST_SAMPLES} samples; got {len(residuals)}.")
+    if not np.isfinite(residuals).all():
+        raise ValueError(f"Residuals must be finite; got {int((~np.isfinite(residuals)).sum())} other values.")
+    constant = np.ptp(residuals, axis=0) == 0
+    if constant.any():
+        raise ValueError(
+            f"A noise covariance needs voxels that vary; got {int(constant.sum())} whose residuals are constant, first "
+            f"voxel {int(np.flatnonzero(constant)[0])} of the mask. Take those voxels out of the mask."
+        )
+    scale = residuals.std(0, ddof=1, dtype=float)
+    noise = np.zeros((residuals.shape[1] + 1, len(residuals)), dtype=residuals.dtype)
+    means = residuals.mean(0, dtype=float)
+    for start in range(0, residuals.shape[1], _BLOCK):  # a whole copy in double precision would cost too much memory
+        part = slice(start, min(start + _BLOCK, residuals.shape[1]))
+        noise[part] = ((residuals[:, part] - means[part]) / scale[part]).T
+    return values / scale, noise
+
+
+def _fourth_powers(noise: np.ndarray) -> np.ndarray:
+    parts = (np.square(noise[start : start + _BLOCK].astype(float)) for start in range(0, len(noise), _BLOCK))
+    return np.concatenate([np.einsum("vt,vt->v", squares, squares) for squares in parts])
+
+
+def _gram(patterns: np.ndarray) -> np.ndarray:
+    """Inner products of conditions, summed over all axes between the first and the last."""
+    flat = patterns.reshape(len(patterns), -1, patterns.shape[-1])
+    return np.swapaxes(flat, 1, 2) @ flat
+
+
+def _crossnobis(patterns: np.ndarray, n_voxels: np.ndarray) -> np.ndarray:
+    n_runs = patterns.shape[2]
+    found = squared_from_gram(_gram(patterns.sum(2)) - _gram(patterns))
+    return found / (n_runs * (n_runs - 1) * n_voxels[:, None])
+
+
+def _squared_euclidean(patterns: np.ndarray, n_voxels: np.ndarray) -> np.ndarray:
+    centred = patterns - patterns.mean(-1, keepdims=True)
+    return np.maximum(squared_from_gram(_gram(centred)), 0) / n_voxels[:, None]
+
+
+def _euclidean(patterns: np.ndarray, n_voxels: np.ndarray) -> np.ndarray:
+    return np.sqrt(_squared_euclidean(patterns, n_voxels) * n_voxels[:, None])
+
+
+def _cosine(patterns: np.ndarray, n_voxels: np.ndarray) -> np.ndarray:
+    gram = _gram(patterns)
+    return _one_minus_cosine(gram, np.diagonal(gram, axis1=1, axis2=2))
+
+
+def _correlation(patterns: np.ndarray, n_voxels: np.ndarray) -> np.ndarray:
+    gram, sums = _gram(patterns), patterns.sum((1, 2))
+    around_zero = np.diagonal(gram, axis1=1, axis2=2)
+    gram = gram - sums[:, :, None] * (sums / n_voxels[:, None])[:, None]
+    return _one_minus_cosine(gram, around_zero)
+
+
+def _one_minus_cosine(gram: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """NaN where a pattern is constant but for rounding, next to its size around zero."""
+    power = np.diagonal(gram, axis1=1, axis2=2)
+    inverse = 1 / np.sqrt(np.where(power > 1e-13 * scale, power, np.nan))
+    return 1 - triangle(gram * inverse[:, :, None] * inverse[:, None])
+
+
+SEARCHLIGHT_MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "correlation": _correlation,
+    "cosine": _cosine,
+    "euclidean": _euclidean,
+    "squared_euclidean": _squared_euclidean,
+    "mahalanobis": _squared_euclidean,
+    "crossnobis": _crossnobis,
+}
