@@ -57,11 +57,12 @@ def shrinkage_intensity(
 
     The variance of the products z_i z_j, summed over all pairs i != j, needs no second square matrix: with
     ``moments`` = sum over samples of (sum of z_i^2)^2, less the sum of z_i^4, it is
-    n / (n - 1)^3 (moments - (n - 1)^2 / n sum of r_ij^2).
+    n / (n - 1)^3 (moments - (n - 1) sum of r_ij^2). The paper has (n - 1)^2 / n there; n - 1, as in rsatoolbox,
+    differs by a part in n, and gives the same values as that toolbox.
     """
     diagonal = np.diagonal(correlation, axis1=-2, axis2=-1)
     off = np.einsum("...ij,...ij->...", correlation, correlation) - np.square(diagonal).sum(-1)
-    variance = n / (n - 1) ** 3 * (moments - (n - 1) ** 2 / n * off)
+    variance = n / (n - 1) ** 3 * (moments - (n - 1) * off)
     return np.clip(np.divide(variance, off, out=np.ones_like(off), where=off > 0), 0, 1)
 
 

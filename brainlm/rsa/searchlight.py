@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.linalg import helmert
 from scipy.linalg.blas import dtrsm
 
 from brainlm.errors import ConfigError, choose
@@ -19,7 +20,7 @@ from brainlm.rsa.pairs import permute_pairs
 from brainlm.rsa.patches import Patches
 from brainlm.rsa.rdm import WHITENED, check_values, squared_from_gram, triangle
 
-CHUNK = 64  # centres: more do not fit the processor's cache and are slower
+CHUNK = 16  # centres: more do not fit the processor's cache and are slower
 FEWEST_VOXELS = 3  # two points always correlate by 1 or -1
 _AT_ONCE = 512  # centres whose RDMs are compared with shuffled models at a time
 _SHUFFLES = 250
@@ -82,11 +83,7 @@ class Searchlight:
         if measure in WHITENED:
             values, self._noise = _standardised(values, residuals)
             self._fourth = _fourth_powers(self._noise)
-        kept = values if measure == "crossnobis" else values.mean(0, keepdims=True)
-        if measure == "correlation":
-            kept = kept - kept.mean(-1, keepdims=True)  # no correlation changes, and large means cost no precision
-        self._rows = np.zeros((len(self) + 1, *kept.shape[:2]))  # the last row, of zeros, is outside the mask
-        self._rows[:-1] = np.moveaxis(kept, -1, 0)
+        self._rows = _voxel_rows(values, measure)
 
     def __len__(self) -> int:
         return self.patches.n_voxels
@@ -104,11 +101,11 @@ class Searchlight:
     def _rdms(self, centres: np.ndarray) -> SearchlightRdms:
         members = self.patches.members(centres)
         n_voxels = (members < self.patches.n_voxels).sum(1)
-        patterns = self._rows[members]
+        patterns = [rows[members] for rows in self._rows]
         if self._noise is not None:
-            self._whiten(patterns.reshape(*members.shape, -1), members)
+            self._whiten(patterns, members)
         with np.errstate(invalid="ignore", divide="ignore"):
-            rdms = SEARCHLIGHT_MEASURES[self.measure](patterns, n_voxels)
+            rdms = SEARCHLIGHT_MEASURES[self.measure](*patterns, n_voxels)
         enough = n_voxels >= self.fewest_voxels
         undefined = ~np.isfinite(rdms).all(1) & enough
         if undefined.any():
@@ -120,8 +117,8 @@ class Searchlight:
         rdms[~enough] = np.nan
         return SearchlightRdms(centres, rdms, n_voxels)
 
-    def _whiten(self, patterns: np.ndarray, members: np.ndarray) -> None:
-        """Divide each patch's patterns (voxels x rest) by the Cholesky factor of its shrunk noise correlation."""
+    def _whiten(self, patterns: list[np.ndarray], members: np.ndarray) -> None:
+        """Divide each patch's patterns (centres voxels rest) by the Cholesky factor of its shrunk noise correlation."""
         noise = self._noise[members].astype(float, copy=False)
         n_samples = noise.shape[-1]
         correlation = noise @ np.swapaxes(noise, 1, 2) / (n_samples - 1)
@@ -130,8 +127,9 @@ class Searchlight:
         correlation *= 1 - shrinkage_intensity(correlation, moments, n_samples)[:, None, None]
         diagonal = np.arange(members.shape[1])
         correlation[:, diagonal, diagonal] = 1
-        for factor, part in zip(np.linalg.cholesky(correlation), patterns, strict=True):
-            dtrsm(1.0, factor.T, part.T, side=1, lower=0, overwrite_b=1)  # in place: the transpose is Fortran's order
+        for place, factor in enumerate(np.linalg.cholesky(correlation)):
+            for some in patterns:  # in place: the transpose is in Fortran's order
+                dtrsm(1.0, factor.T, some[place].reshape(len(factor), -1).T, side=1, lower=0, overwrite_b=1)
 
 
 def searchlight_map(
@@ -237,16 +235,37 @@ def _fourth_powers(noise: np.ndarray) -> np.ndarray:
     return np.concatenate([np.einsum("vt,vt->v", squares, squares) for squares in parts])
 
 
+def _voxel_rows(values: np.ndarray, measure: str) -> list[np.ndarray]:
+    """Patterns as voxels x (runs, conditions), a patch being whole rows; the last row, of zeros, is outside the mask.
+
+    Crossnobis needs the Gram matrix of the sum over runs S less that of all runs. In orthonormal contrasts between
+    runs Y that is (1 - 1/M) SS' - YY': a run less to multiply than the runs themselves.
+    """
+    if measure == "crossnobis":
+        n_runs = len(values)
+        total = np.sqrt(1 - 1 / n_runs) * values.sum(0, keepdims=True)
+        kept = [total, np.tensordot(helmert(n_runs), values, 1)]
+    else:
+        kept = [values.mean(0, keepdims=True)]
+    if measure == "correlation":
+        kept[0] -= kept[0].mean(-1, keepdims=True)  # no correlation changes, and large means cost no precision
+    rows = [np.zeros((some.shape[-1] + 1, *some.shape[:2])) for some in kept]
+    for row, some in zip(rows, kept, strict=True):
+        row[:-1] = np.moveaxis(some, -1, 0)
+    return rows
+
+
 def _gram(patterns: np.ndarray) -> np.ndarray:
     """Inner products of conditions, summed over all axes between the first and the last."""
     flat = patterns.reshape(len(patterns), -1, patterns.shape[-1])
     return np.swapaxes(flat, 1, 2) @ flat
 
 
-def _crossnobis(patterns: np.ndarray, n_voxels: np.ndarray) -> np.ndarray:
-    n_runs = patterns.shape[2]
-    found = squared_from_gram(_gram(patterns.sum(2)) - _gram(patterns))
-    return found / (n_runs * (n_runs - 1) * n_voxels[:, None])
+def _crossnobis(total: np.ndarray, contrasts: np.ndarray, n_voxels: np.ndarray) -> np.ndarray:
+    n_runs = contrasts.shape[2] + 1
+    gram = _gram(total)
+    gram -= _gram(contrasts)
+    return squared_from_gram(gram) / (n_runs * (n_runs - 1) * n_voxels[:, None])
 
 
 def _squared_euclidean(patterns: np.ndarray, n_voxels: np.ndarray) -> np.ndarray:
@@ -277,7 +296,7 @@ def _one_minus_cosine(gram: np.ndarray, scale: np.ndarray) -> np.ndarray:
     return 1 - triangle(gram * inverse[:, :, None] * inverse[:, None])
 
 
-SEARCHLIGHT_MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+SEARCHLIGHT_MEASURES: dict[str, Callable[..., np.ndarray]] = {
     "correlation": _correlation,
     "cosine": _cosine,
     "euclidean": _euclidean,

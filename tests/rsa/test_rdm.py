@@ -107,8 +107,9 @@ def brute_shrinkage(x):
         for j in range(k):
             if i != j:
                 w = z[:, i] * z[:, j]
-                top += n / (n - 1) ** 3 * ((w - w.mean()) ** 2).sum()
-                bottom += (n / (n - 1) * w.mean()) ** 2
+                r = n / (n - 1) * w.mean()
+                top += n / (n - 1) ** 3 * ((w**2).sum() - (n - 1) * r**2)
+                bottom += r**2
     shrink = min(1, max(0, top / bottom))
     covariance = np.cov(x.T)
     return np.where(np.eye(k, dtype=bool), covariance, (1 - shrink) * covariance)
