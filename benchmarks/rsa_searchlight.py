@@ -74,7 +74,7 @@ def correlation(space: Space, values: np.ndarray, centres: np.ndarray, neighbour
         )
     )
     searchlight = Searchlight(values, space, 2.99, "correlation")
-    ours_s, rdms = timed(lambda: all_rdms(searchlight, centres), repeats=2)
+    ours_s, rdms = timed(lambda: all_rdms(searchlight, centres), repeats=3)
     difference = largest_difference(rdms[:n_peer], found.dissimilarities)
     return row("correlation RDMs", "get_searchlight_RDMs", scaled(peer_s, n_peer), ours_s, difference, 15)
 
@@ -95,14 +95,14 @@ def crossnobis(
             found.append(rdm.dissimilarities[0])
         return np.array(found)
 
-    peer_s, found = timed(peer)
+    peer_s, found = timed(peer, repeats=2)
     if residuals is None:
         searchlight = Searchlight(values, space, 2.99, "crossnobis", unit_noise(len(space)))
         searchlight._noise = None  # patterns as they are: rsatoolbox's identity
         searchlight._rows = _voxel_rows(values, "crossnobis")
     else:
         searchlight = Searchlight(values, space, 2.99, "crossnobis", residuals)
-    ours_s, rdms = timed(lambda: all_rdms(searchlight, centres), repeats=2)
+    ours_s, rdms = timed(lambda: all_rdms(searchlight, centres), repeats=3)
     difference = largest_difference(rdms[:n_peer], found)
     name, target = (
         ("crossnobis, 5 runs", 80) if residuals is None else ("crossnobis, shrinkage precision per centre", 25)
@@ -118,7 +118,7 @@ def unit_noise(n_voxels: int) -> np.ndarray:
 def evaluation(rdms: np.ndarray, models: np.ndarray, comparison: str, n_peer: int) -> list[dict]:
     """Eight models against all RDMs: rsatoolbox's searchlight evaluation, and its vectorised ``compare``."""
     method = COMPARISONS[comparison]
-    ours_s, values = timed(lambda: compare(models, rdms, comparison), repeats=2)
+    ours_s, values = timed(lambda: compare(models, rdms, comparison), repeats=3)
     fixed = [rsatoolbox.model.ModelFixed(f"m{i}", model) for i, model in enumerate(models)]
     some = RDMs(rdms[:n_peer], rdm_descriptors={"voxel_index": np.arange(n_peer)})
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -129,7 +129,7 @@ def evaluation(rdms: np.ndarray, models: np.ndarray, comparison: str, n_peer: in
     first = row(name, "evaluate_models_searchlight", scaled(peer_s, n_peer), ours_s, difference, target)
     n_compared = 2000
     some, model_rdms = RDMs(rdms[:n_compared]), RDMs(models)
-    peer_s, found = timed(lambda: rsatoolbox.rdm.compare(model_rdms, some, method=method))
+    peer_s, found = timed(lambda: rsatoolbox.rdm.compare(model_rdms, some, method=method), repeats=3)
     difference = largest_difference(values[:, :n_compared], found)
     second = row(name, "compare()", scaled(peer_s, n_compared), ours_s, difference, 1)
     return [first | {"peer_centres": n_peer}, second | {"peer_centres": n_compared}]

@@ -32,7 +32,7 @@ def triangle(full: Float[np.ndarray, "*batch conditions conditions"]) -> Float[n
     """The upper triangle, row by row."""
     n = full.shape[-1]
     rows, columns = np.triu_indices(n, 1)
-    return np.take(full.reshape(*full.shape[:-2], n * n), rows * n + columns, axis=-1)
+    return np.take(full.reshape(*full.shape[:-2], n * n), rows * n + columns, axis=-1, mode="clip")
 
 
 def shuffled_pairs(orders: Int[np.ndarray, "shuffles conditions"]) -> Int[np.ndarray, "shuffles pairs"]:

@@ -32,7 +32,7 @@ class Patches:
         reach = np.abs(offsets).max(0)
         shape = np.array(space.mask.shape) + 2 * reach
         self.n_voxels, self.full_size = len(space), len(offsets)
-        lookup = np.full(shape, self.n_voxels, dtype=np.int32)
+        lookup = np.full(shape, self.n_voxels, dtype=np.intp)
         inner = tuple(slice(r, r + n) for r, n in zip(reach, space.mask.shape, strict=True))
         lookup[inner][space.mask] = np.arange(self.n_voxels)
         self._lookup = lookup.ravel()

@@ -107,7 +107,11 @@ def squared_from_gram(gram: Float[np.ndarray, "*batch conditions conditions"]) -
     """Squared distances of all pairs from the inner products of all conditions."""
     power = np.diagonal(gram, axis1=-2, axis2=-1)
     rows, columns = np.triu_indices(gram.shape[-1], 1)
-    return power[..., rows] + power[..., columns] - 2 * triangle(gram)
+    squared = triangle(gram)
+    squared *= -2
+    squared += power[..., rows]
+    squared += power[..., columns]
+    return squared
 
 
 def unit_length(

@@ -25,6 +25,7 @@ FEWEST_VOXELS = 3  # two points always correlate by 1 or -1
 _AT_ONCE = 512  # centres whose RDMs are compared with shuffled models at a time
 _SHUFFLES = 250
 _BLOCK = 4096  # voxels
+_ROUNDING = 2e-6  # of sums in single precision
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Searchlight:
     def _rdms(self, centres: np.ndarray) -> SearchlightRdms:
         members = self.patches.members(centres)
         n_voxels = (members < self.patches.n_voxels).sum(1)
-        patterns = [rows[members] for rows in self._rows]
+        patterns = [rows.take(members, axis=0, mode="clip") for rows in self._rows]  # no index is out of range
         if self._noise is not None:
             self._whiten(patterns, members)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -119,7 +120,7 @@ class Searchlight:
 
     def _whiten(self, patterns: list[np.ndarray], members: np.ndarray) -> None:
         """Divide each patch's patterns (centres voxels rest) by the Cholesky factor of its shrunk noise correlation."""
-        noise = self._noise[members].astype(float, copy=False)
+        noise = self._noise.take(members, axis=0, mode="clip").astype(float, copy=False)
         n_samples = noise.shape[-1]
         correlation = noise @ np.swapaxes(noise, 1, 2) / (n_samples - 1)
         together = np.einsum("cvt,cvt->ct", noise, noise)
@@ -155,6 +156,9 @@ def searchlight_permutations(
 ) -> SearchlightMap:
     """The map with p from shuffled conditions, (k + 1) / (n + 1): RDMs are made once, only models are shuffled.
 
+    Shuffled values are single precision; one that misses the value by less than that can tell counts as reached, so p
+    is never too small by rounding.
+
     ``null``, if given, is filled with the values under each shuffle, which cluster correction needs.
     """
     shuffles = permute_pairs(models.shape[1], n_permutations, rng)
@@ -163,31 +167,37 @@ def searchlight_permutations(
     exceeded = np.zeros(values.shape)
     highest = np.full(n_permutations, -np.inf)
     for part in _gathered(searchlight, chunk):
-        found = compare(models, part.rdms, comparison)
+        found, shuffled_maps = _compare_shuffled(models, part.rdms, comparison, shuffles)
         values[:, part.centres], n_voxels[part.centres] = found, part.n_voxels
-        for rows, model, shuffled in _shuffled(models, part.rdms, comparison, shuffles):
-            exceeded[model, part.centres] += (shuffled >= found[model] - 1e-12).sum(0)
+        for rows, model, shuffled in shuffled_maps:
+            exceeded[model, part.centres] += (shuffled >= found[model] - _ROUNDING).sum(0)
             highest[rows] = np.fmax(highest[rows], np.fmax.reduce(shuffled, axis=1))
             if null is not None:
                 null[rows, model, part.centres] = shuffled
-    reached = n_permutations - np.searchsorted(np.sort(highest), values - 1e-12)
+    reached = n_permutations - np.searchsorted(np.sort(highest), values - _ROUNDING)
     counts = (np.where(np.isfinite(values), (k + 1) / (n_permutations + 1), np.nan) for k in (exceeded, reached))
     return SearchlightMap(values, n_voxels, *counts)
 
 
-def _shuffled(
+def _compare_shuffled(
     models: np.ndarray, rdms: np.ndarray, comparison: str, shuffles: np.ndarray
-) -> Iterator[tuple[slice, int, np.ndarray]]:
-    """Similarities (shuffles x centres) of one shuffled model after another, some shuffles at a time."""
+) -> tuple[np.ndarray, Iterator[tuple[slice, int, np.ndarray]]]:
+    """Similarities, and those (shuffles x centres) of one shuffled model after another, some shuffles at a time."""
     function = COMPARISONS[comparison]
-    linear = isinstance(function, InnerProduct)
-    prepared = function.model(models) if linear else models
-    target = function.brain(rdms).T if linear else rdms
+    if not isinstance(function, InnerProduct):
+        return function(models, rdms), _shuffled(models, rdms, shuffles, function)
+    prepared, target = function.model(models), function.brain(rdms)
+    single = prepared.astype(np.float32), target.astype(np.float32)
+    return prepared @ target.T, _shuffled(*single, shuffles, lambda moved, brains: moved @ brains.T)
+
+
+def _shuffled(
+    models: np.ndarray, rdms: np.ndarray, shuffles: np.ndarray, function: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> Iterator[tuple[slice, int, np.ndarray]]:
     for start in range(0, len(shuffles), _SHUFFLES):
         rows = slice(start, start + _SHUFFLES)
-        for model, vector in enumerate(prepared):
-            moved = vector[shuffles[rows]]
-            yield rows, model, moved @ target if linear else function(moved, target)
+        for model, vector in enumerate(models):
+            yield rows, model, function(vector[shuffles[rows]], rdms)
 
 
 def _gathered(searchlight: Searchlight, chunk: int) -> Iterator[SearchlightRdms]:
