@@ -22,7 +22,7 @@ from brainlm.rsa.rdm import WHITENED, check_values, squared_from_gram, triangle
 
 CHUNK = 16  # centres: more do not fit the processor's cache and are slower
 FEWEST_VOXELS = 3  # two points always correlate by 1 or -1
-_AT_ONCE = 512  # centres whose RDMs are compared with shuffled models at a time
+_AT_ONCE = 4_000_000  # entries of RDMs compared with shuffled models at a time
 _SHUFFLES = 250
 _BLOCK = 4096  # voxels
 _ROUNDING = 2e-6  # of sums in single precision
@@ -170,7 +170,8 @@ def searchlight_permutations(
         found, shuffled_maps = _compare_shuffled(models, part.rdms, comparison, shuffles)
         values[:, part.centres], n_voxels[part.centres] = found, part.n_voxels
         for rows, model, shuffled in shuffled_maps:
-            exceeded[model, part.centres] += (shuffled >= found[model] - _ROUNDING).sum(0)
+            reached = shuffled >= (found[model] - _ROUNDING).astype(shuffled.dtype)
+            exceeded[model, part.centres] += np.count_nonzero(reached, axis=0)
             highest[rows] = np.fmax(highest[rows], np.fmax.reduce(shuffled, axis=1))
             if null is not None:
                 null[rows, model, part.centres] = shuffled
@@ -205,7 +206,7 @@ def _gathered(searchlight: Searchlight, chunk: int) -> Iterator[SearchlightRdms]
     waiting: list[SearchlightRdms] = []
     for part in searchlight.chunks(chunk=chunk):
         waiting.append(part)
-        if sum(len(some.centres) for some in waiting) >= _AT_ONCE:
+        if sum(some.rdms.size for some in waiting) >= _AT_ONCE:
             yield _joined(waiting)
             waiting = []
     if waiting:
