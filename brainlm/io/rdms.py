@@ -116,8 +116,8 @@ def _rdm(matrix: np.ndarray, conditions: list[str], measure: str, where: str) ->
 def _check_shape(matrix: np.ndarray, n_conditions: int, where: str) -> None:
     if matrix.shape != (n_conditions, n_conditions):
         raise DataError(
-            f"{where}: expected a square matrix of {n_conditions} conditions, got {' x '.join(map(str, matrix.shape))}. "
-            "Give every condition a row and a column."
+            f"{where}: expected a square matrix of {n_conditions} conditions, got "
+            f"{' x '.join(map(str, matrix.shape))}. Give every condition a row and a column."
         )
     if n_conditions < 2:
         raise DataError(f"{where}: expected at least 2 conditions, got {n_conditions}.")
