@@ -2,12 +2,15 @@
 
 REFERENCES = (
     "Arora S et al. (2017) A simple but tough-to-beat baseline for sentence embeddings. ICLR.",
+    "Kneser R, Peters J, Klakow D (1997) Language model adaptation using dynamic marginals. Eurospeech.",
     "Kriegeskorte N, Mur M, Bandettini P (2008) Representational similarity analysis. Front Syst Neurosci 2:4.",
+    "Kumar S, Byrne W (2004) Minimum Bayes-risk decoding for statistical machine translation. HLT-NAACL.",
     "Levy O, Goldberg Y (2014) Neural word embedding as implicit matrix factorization. NeurIPS.",
     "Nili H et al. (2014) A toolbox for representational similarity analysis. PLoS Comput Biol 10:e1003553.",
     "Phipson B, Smyth GK (2010) Permutation p-values should never be zero. Stat Appl Genet Mol Biol 9:39.",
     "Power JD et al. (2012) Spurious but systematic correlations in functional connectivity. NeuroImage 59:2142.",
     "Schulz K et al. (2020) Restricting the flow: information bottlenecks for attribution. ICLR.",
+    "Witten IH, Bell TC (1991) The zero-frequency problem. IEEE Trans Inf Theory 37:1085.",
     "Walther A et al. (2016) Reliability of dissimilarity measures for multi-voxel pattern analysis. NeuroImage "
     "137:188.",
 )
@@ -55,19 +58,24 @@ def decoding_method(kind: str) -> str:
     """Selector, decoder and their tests, for stories or labels."""
     selector = (
         "Voxel selection: one gate a voxel passes the response or replaces it by noise; training pays for every nat "
-        "that passes (Schulz et al. 2020). The number of voxels kept and the readout's penalty were chosen on "
-        "validation runs."
+        "that passes (Schulz et al. 2020)."
     )
     if kind == "labels":
         return (
-            f"{selector} A character decoder writes the label's text. The p of the accuracy comes from permuting "
-            "blocks within runs, p = (k + 1) / (n + 1) (Phipson & Smyth 2010)."
+            f"{selector} How many voxels are kept was fixed beforehand. A character decoder writes the label's text. "
+            "The p of the accuracy comes from permuting blocks within runs, p = (k + 1) / (n + 1) (Phipson & Smyth "
+            "2010)."
         )
     return (
-        f"{selector} Separate gates predict content (coordinates of the text, PPMI-SVD word vectors averaged as in "
-        "Arora et al. 2017; Levy & Goldberg 2014) and timing (numbers of words and characters). The decoder writes "
-        "characters, free-running: no true text, length or timing reaches it. p of ranks: the brain shifted circularly "
-        "against each test story by random lags of at least 30 s, decoder fixed, p = (k + 1) / (n + 1) (Phipson & "
+        f"{selector} Gates start from how well a ridge regression on text predicts each voxel in held-out training "
+        "runs, unless the config starts them even; the number of voxels kept and the readout's penalty were chosen on "
+        "validation runs. Separate gates predict content (coordinates of the text, PPMI-SVD word vectors averaged as "
+        "in Arora et al. 2017; Levy & Goldberg 2014) and timing (numbers of words and characters). The decoder writes "
+        "characters, free-running: no true text, length or timing reaches it. It adds a transformer that attends to "
+        "the predicted content and length, character n-grams (Witten & Bell 1991) and a vocabulary adapted to the "
+        "content (Kneser et al. 1997), all learned from text alone; of several texts drawn for a window, the one most "
+        "like the others is kept (Kumar & Byrne 2004). p of ranks: the brain shifted circularly against each test "
+        "story by random lags of at least 30 s, decoder fixed, p = (k + 1) / (n + 1) (Phipson & "
         "Smyth 2010). p of the gain: signs of whole blocks of windows flipped. Intervals: whole blocks drawn with "
         "replacement; the best control is taken anew in each draw."
     )
