@@ -38,9 +38,10 @@ def score_labels(sources: Sources, units: list[Path], language: Language, settin
         classes = np.unique(training.label)
         for name, scores in label_baselines(training, test.volumes).items():
             decoded.setdefault(name, []).extend(labels[classes[scores.argmax(axis=1)]].tolist())
-    rows = [_row(name, texts, true, run, settings, seed) for name, texts in decoded.items()]
+    controls = _controls(decoded["brainlm"], true, run)
+    rows = [_row(name, texts, true, run, settings, seed) for name, texts in (decoded | controls).items()]
     rows[1] |= {"decoder": "brainlm", "metric": "top1"}
-    return [*rows, _gain(decoded["brainlm"], true, run, seed)]
+    return [*rows, _gain(decoded["brainlm"], controls, true, run, seed)]
 
 
 def _row(decoder: str, decoded: list[str], true: list[str], run: list[str], settings: dict, seed: int) -> dict:
@@ -62,17 +63,19 @@ def _row(decoder: str, decoded: list[str], true: list[str], run: list[str], sett
     }
 
 
-def _gain(decoded: list[str], true: list[str], run: list[str], seed: int) -> dict:
-    """Gain over writing what was decoded from another block of the same run (shifted by one)."""
-    hits = (np.array(decoded) == np.array(true)).astype(float)
-    shifted = np.zeros_like(hits)
+def _controls(decoded: list[str], true: list[str], run: list[str]) -> dict[str, list[str]]:
+    """Labels without this brain: those decoded from the block before in the same run, and always the commonest."""
+    shifted = np.array(decoded, dtype=object)
     for name in set(run):
         rows = np.flatnonzero(np.array(run) == name)
-        shifted[rows] = np.array(decoded)[np.roll(rows, 1)] == np.array(true)[rows]
-    commonest = max(set(true), key=true.count)
-    filler = (np.array(true) == commonest).astype(float)
+        shifted[rows] = shifted[np.roll(rows, 1)]
+    return {"shifted": shifted.tolist(), "filler": [max(sorted(set(true)), key=true.count)] * len(true)}
+
+
+def _gain(decoded: list[str], controls: dict[str, list[str]], true: list[str], run: list[str], seed: int) -> dict:
+    hits, *others = ((np.array(texts) == np.array(true)).astype(float) for texts in (decoded, *controls.values()))
     stories = np.unique(run, return_inverse=True)[1]
-    gain = measure_gain(hits, {"shifted": shifted, "filler": filler}, stories, 20.0, seed)
+    gain = measure_gain(hits, dict(zip(controls, others, strict=True)), stories, 20.0, seed)
     return {
         "decoder": "brainlm",
         "metric": "gain",
