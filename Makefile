@@ -7,7 +7,7 @@ export UV_COMPILE_BYTECODE ?= 1
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: install demo lint test-fast test validate validate-null validate-studyforrest
+.PHONY: install demo lint test-fast test validate validate-null validate-demo validate-studyforrest
 install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
@@ -34,10 +34,13 @@ test: lint
 	python -m pytest
 
 # Long claims; each writes benchmarks/results/NAME.json
-validate: validate-null validate-studyforrest
+validate: validate-null validate-demo validate-studyforrest
 
 validate-null: install
 	python benchmarks/null_decoding.py
+
+validate-demo: install
+	python benchmarks/demo_decoding.py
 
 validate-studyforrest: install
 	snakemake --configfile config/examples/studyforrest.yaml --config bids_root=$(BRAINLM_REAL_DATA)/studyforrest-bids
