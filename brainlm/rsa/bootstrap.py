@@ -83,12 +83,12 @@ def bootstrap(
     if ceilings:
         full = np.concatenate([full, _ceilings(brains, comparison)])
     parts = _drawn_variances(models, brains, comparison, draws, factors, weights, ceilings)
-    variance = _corrected(parts, factors, brains.shape[0], draws.conditions.shape[1])
+    variance = _corrected(parts, brains.shape[0], draws.conditions.shape[1]) if parts else np.zeros(full.shape)
     sizes = {"conditions": draws.conditions.shape[1], "subjects": len(brains), "seeds": draws.seeds.shape[1]}
     if "seeds" in factors:
         n_seeds = sizes["seeds"]
         spread = np.var(_seed_means(models, brains, comparison, draws, weights, seeds), axis=0, ddof=1)
-        variance[: len(weights)] += n_seeds / (n_seeds - 1) * spread
+        variance = variance + n_seeds / (n_seeds - 1) * np.pad(spread, ((0, len(full) - len(weights)), (0, 0)))
     return Estimate(full, variance, min(sizes[factor] for factor in factors) - 1)
 
 
@@ -186,7 +186,7 @@ def _drawn_rows(
     return [np.concatenate(pair, axis=1) for pair in zip(means, bounds, strict=True)]
 
 
-def _corrected(parts: dict[str, np.ndarray], factors: Sequence[str], n_subjects: int, n_conditions: int) -> np.ndarray:
+def _corrected(parts: dict[str, np.ndarray], n_subjects: int, n_conditions: int) -> np.ndarray:
     """Combine the variances: for both factors, equation of Schuett et al. 2023 with its small-sample terms.
 
     Each alone holds its own part and the interaction; both together hold the interaction once too often. The result
@@ -199,8 +199,6 @@ def _corrected(parts: dict[str, np.ndarray], factors: Sequence[str], n_subjects:
         single.append(more_subjects * parts["subjects"])
     if "conditions" in parts:
         single.append(more_conditions * parts["conditions"])
-    if not single:
-        return np.zeros(())
     if "both" not in parts:
         return single[0]
     interaction = parts["both"] - parts["subjects"] - parts["conditions"]

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 
 from brainlm.rsa.compare import COMPARISONS, compare
 from brainlm.rsa.pairs import permute_pairs
-from brainlm.rsa.ranks import TiedOrder
+from brainlm.rsa.ranks import TiedOrder, centred_ranks
 from brainlm.rsa.redrawn import pair_weights, redrawn, weighted_similarity
 
 LINEAR = ("pearson", "cosine", "whitened_cosine", "whitened_correlation")  # pooling needs no new ranks
@@ -65,14 +65,14 @@ def noise_ceiling_null(
 
 def drawn_ceilings(
     brains: Float[np.ndarray, "subjects brains pairs"],
-    conditions: Int[np.ndarray, "draws conditions"],
+    conditions: Int[np.ndarray, "condition_draws conditions"],
     subject_draws: list[Int[np.ndarray, "draws subjects"]],
     comparison: str,
 ) -> list[Float[np.ndarray, "draws 2 brains"]]:
     """Lower and upper bound in each draw of conditions and subjects, for each set of subject draws.
 
-    One draw of conditions serves all of subjects. All copies of a subject leave together for its lower bound, and a
-    subject counts once in the mean, however often it was drawn.
+    There is a draw of conditions for each of subjects, or one for all. All copies of a subject leave together for its
+    lower bound, and a subject counts once in the mean, however often it was drawn.
     """
     found = [np.full((len(subjects), 2, brains.shape[1]), np.nan) for subjects in subject_draws]
     for brain in range(brains.shape[1]):
@@ -172,5 +172,8 @@ def _shuffled(rdms: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _poolable(rdms: np.ndarray, comparison: str) -> np.ndarray:
-    """Kendall's signs cannot be averaged into an RDM; ranks stand in for them."""
-    return COMPARISONS["rho_a" if comparison == "kendall_tau_a" else comparison].brain(rdms)
+    """RDMs whose mean is nearest to all: of unit length, or ranks (for Kendall too, whose signs make no RDM).
+
+    Ranks stay whole or half numbers, so that equal sums are exact ties and no rounding puts them into an order.
+    """
+    return COMPARISONS[comparison].brain(rdms) if comparison in LINEAR else centred_ranks(rdms)
