@@ -50,7 +50,7 @@ def planted(activities):
 
 def write_fmri(path, layer, seed):
     rng = np.random.default_rng(seed)
-    signal = layer @ np.random.default_rng(99).normal(size=(15, 40)) / 4
+    signal = layer @ np.random.default_rng(99).normal(size=(15, 40)) / 3
     values = signal + rng.normal(size=(4, 20, 40))
     values[:, :, 20:] = rng.normal(size=(4, 20, 20))  # the second region answers to nothing
     np.savez(path, values=values.astype(np.float32), residuals=rng.normal(size=(100, 40)))
