@@ -1,4 +1,4 @@
-"""Whether a similarity could be chance, and how sure its size is: conditions are what is shuffled and redrawn."""
+"""Whether a similarity could be chance: conditions are what is shuffled, never pairs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,10 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from brainlm.rsa.bootstrap import make_draws
 from brainlm.rsa.compare import COMPARISONS, InnerProduct, compare
-from brainlm.rsa.pairs import n_conditions_of, permute_pairs
-from brainlm.rsa.redrawn import redrawn
+from brainlm.rsa.pairs import permute_pairs
 
 _FEW = 64  # shuffles compared at a time, so that memory stays bounded
 
@@ -57,41 +55,6 @@ def group_permutation_test(
     values = mean(compare(models, flat, comparison))
     shuffles = permute_pairs(n_pairs, n_permutations, rng)
     return _count_exceedances(values, (mean(_shuffled_values(models, flat, comparison, s)) for s in _parts(shuffles)))
-
-
-def bootstrap_draws(
-    models: Float[np.ndarray, "models pairs"],
-    brains: Float[np.ndarray, "subjects brains pairs"],
-    comparison: str,
-    n_draws: int,
-    rng: np.random.Generator,
-    over_subjects: bool = False,
-) -> Float[np.ndarray, "draws models brains"]:
-    """The mean similarity over subjects, again and again, with conditions (and subjects) drawn anew.
-
-    A condition drawn twice would be at distance 0 from itself; such pairs are left out. Pairs are never drawn
-    themselves: they share conditions and are not independent. Drawing both at once gives intervals that are too wide
-    rather than too narrow (Schuett et al. 2023). All models see the same draws, so differences between them can be
-    taken draw by draw.
-    """
-    n_subjects, n_brains, n_pairs = brains.shape
-    drawn = make_draws(n_conditions_of(n_pairs), n_subjects, n_draws, rng)
-    subjects = drawn.subjects if over_subjects else np.ones_like(drawn.subjects)
-    values = np.empty((n_draws, len(models), n_brains))
-    for start in range(0, n_draws, _FEW):
-        part = slice(start, start + _FEW)
-        found = redrawn(models, brains.reshape(-1, n_pairs), drawn.conditions[part], comparison)
-        found = found.reshape(*found.shape[:2], n_subjects, n_brains)
-        values[part] = np.einsum("dmsb,ds->dmb", found, subjects[part] / n_subjects)
-    return values
-
-
-def percentile_interval(
-    draws: Float[np.ndarray, "draws *values"], level: float = 0.95
-) -> tuple[Float[np.ndarray, "*values"], Float[np.ndarray, "*values"]]:
-    """The middle ``level`` of the draws."""
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return low, high
 
 
 def false_discovery_rate(p: Float[np.ndarray, "*tests"]) -> Float[np.ndarray, "*tests"]:

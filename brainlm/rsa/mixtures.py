@@ -32,8 +32,8 @@ def crossvalidate_mixture(
 
     No pair of a test condition enters the fit, so a pair with one condition on each side is in neither. One subject
     alone is fitted on its own training conditions. A mixture of one component is that model, judged on the same folds:
-    the fair comparison for a model without weights. Where no component is like the training data all weights are 0, and the
-    mixture, which predicts nothing, scores 0.
+    the fair comparison for a model without weights. Where no component is like the training data all weights are 0,
+    and the mixture, which predicts nothing, scores 0.
 
     Raises
     ------

@@ -7,19 +7,13 @@ import pandas as pd
 from jaxtyping import Float
 from scipy.stats import ttest_1samp
 
+from brainlm.rsa.bootstrap import FEWEST_SUBJECTS, bootstrap, make_draws
 from brainlm.rsa.compare import compare, partial_compare
-from brainlm.rsa.inference import (
-    Similarity,
-    bootstrap_draws,
-    false_discovery_rate,
-    group_permutation_test,
-    percentile_interval,
-)
+from brainlm.rsa.inference import Similarity, false_discovery_rate, group_permutation_test
 from brainlm.rsa.models import Models
 from brainlm.rsa.noise_ceiling import noise_ceiling, noise_ceiling_null, run_ceiling, run_ceiling_null
 
 CEILING_DRAWS = 25  # of the null bound, whose spread is a tenth of its mean or less
-FEWEST_SUBJECTS = 3  # below this nothing is said about the population of subjects
 
 
 @dataclass(frozen=True)
@@ -99,23 +93,33 @@ def _similarities(
         return spread, {name: _spread(values, finite) for name, values in others.items()}
     comparison = settings["comparison"]
     found = group_permutation_test(models.rdms, brains, comparison, settings["n_permutations"], rng)
-    over_subjects = len(brains) >= FEWEST_SUBJECTS
-    draws = bootstrap_draws(models.rdms, brains, comparison, settings["n_bootstraps"], rng, over_subjects)
-    low, high = percentile_interval(draws)
-    others = {"ci_low": low, "ci_high": high, "value_beyond_pixels": _beyond_pixels(models, brains, comparison)}
-    return found, others | _minus_untrained(models, found.values, draws)
+    draws = make_draws(len(models.conditions), len(brains), settings["n_bootstraps"], rng)
+    factors = ("conditions", "subjects") if len(brains) >= FEWEST_SUBJECTS else ("conditions",)
+    n = len(models.rdms)
+    rows, differences = _minus_untrained(models.names)
+    contrasts = np.concatenate([np.eye(n), differences])
+    found_all = bootstrap(models.rdms, brains, comparison, draws, factors, contrasts)
+    low, high = found_all.interval()
+    others = {"ci_low": low[:n], "ci_high": high[:n], "value_beyond_pixels": _beyond_pixels(models, brains, comparison)}
+    numbers = {"minus_untrained": found_all.values, "minus_low": low, "minus_high": high, "minus_p": found_all.p(True)}
+    others |= {name: _in_rows(values[n:], rows, found.values.shape) for name, values in numbers.items()}
+    return found, others
 
 
-def _minus_untrained(models: Models, values: np.ndarray, draws: np.ndarray) -> dict[str, np.ndarray]:
-    """The difference to the same layer of the same network with the same seed, untrained, and its interval."""
-    places = [_untrained_twin(models.names, row) for row in range(len(values))]
-    columns = {name: np.full(values.shape, np.nan) for name in ("minus_untrained", "minus_low", "minus_high")}
-    for row, twin in enumerate(places):
-        if twin is not None and twin != row:
-            low, high = percentile_interval(draws[:, row] - draws[:, twin])
-            for column, found in zip(columns.values(), (values[row] - values[twin], low, high), strict=True):
-                column[row] = found
-    return columns
+def _minus_untrained(names: pd.DataFrame) -> tuple[np.ndarray, Float[np.ndarray, "differences models"]]:
+    """Rows that have a twin: the same layer of the same network with the same seed, untrained; and the contrasts."""
+    twins = [_untrained_twin(names, row) for row in range(len(names))]
+    rows = np.array([row for row, twin in enumerate(twins) if twin is not None and twin != row], dtype=int)
+    contrasts = np.zeros((len(rows), len(names)))
+    for place, row in enumerate(rows):
+        contrasts[place, row], contrasts[place, twins[row]] = 1, -1
+    return rows, contrasts
+
+
+def _in_rows(values: np.ndarray, rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    full = np.full(shape, np.nan)
+    full[rows] = values
+    return full
 
 
 def _untrained_twin(names: pd.DataFrame, row: int) -> int | None:

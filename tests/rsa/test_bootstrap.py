@@ -193,3 +193,30 @@ def test_corrected_intervals_cover_the_population_value():
         low, high = bootstrap(models, brains, "pearson", make_draws(40, 20, 200, rng)).interval()
         covered += low[0, 0] <= truth <= high[0, 0]
     assert stats.binomtest(int(covered), 200, 0.95).pvalue > 0.001
+
+
+def test_interval_over_conditions_covers_the_population_of_conditions():
+    rng = np.random.default_rng(0)
+    mixing = rng.normal(size=(5, 5))
+    everything = rng.normal(size=(700, 5))
+    truth = stats.pearsonr(pdist(everything), pdist(everything @ mixing))[0]
+    covered = 0
+    for _ in range(200):
+        x = rng.normal(size=(30, 5))
+        draws = make_draws(30, 1, 150, rng)
+        found = bootstrap(pdist(x)[None], pdist(x @ mixing)[None, None], "pearson", draws, factors=("conditions",))
+        low, high = found.interval()
+        covered += low[0, 0] <= truth <= high[0, 0]
+    assert stats.binomtest(int(covered), 200, 0.95).pvalue > 0.001
+
+
+def test_drawing_subjects_too_widens_the_interval():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(15, 5))
+    brains = np.array([[pdist(x + s * rng.normal(size=x.shape))] for s in (0.1, 0.5, 3.0, 5.0)])
+    draws = make_draws(15, 4, 300, rng)
+    alone, both = (
+        bootstrap(pdist(x)[None], brains, "pearson", draws, factors)
+        for factors in (("conditions",), ("conditions", "subjects"))
+    )
+    assert both.variance > alone.variance and both.dof == 3 and alone.dof == 14

@@ -7,10 +7,8 @@ from scipy.spatial.distance import pdist, squareform
 
 from brainlm.rsa.compare import COMPARISONS, compare
 from brainlm.rsa.inference import (
-    bootstrap_draws,
     false_discovery_rate,
     group_permutation_test,
-    percentile_interval,
     permutation_test,
 )
 from brainlm.rsa.noise_ceiling import noise_ceiling, noise_ceiling_null, run_ceiling, run_ceiling_null
@@ -88,33 +86,6 @@ def test_weights_equal_copies_with_same_condition_pairs_left_out(comparison, tie
     times = np.bincount(drawn, minlength=8)
     found = redrawn(rdms[:1], rdms[1:], times[None], comparison)[0]
     assert np.allclose(found, compare(copies[:1], copies[1:], comparison, different), atol=1e-12)
-
-
-def test_interval_covers_the_similarity_in_the_population_of_conditions():
-    rng = np.random.default_rng(0)
-    mixing = rng.normal(size=(5, 5))
-    everything = rng.normal(size=(700, 5))
-    truth = stats.pearsonr(pdist(everything), pdist(everything @ mixing))[0]
-    covered = 0
-    for _ in range(60):
-        x = rng.normal(size=(30, 5))
-        low, high = percentile_interval(
-            bootstrap_draws(pdist(x)[None], pdist(x @ mixing)[None, None], "pearson", 150, rng)
-        )
-        covered += low[0, 0] <= truth <= high[0, 0]
-    assert covered / 60 >= 0.8
-
-
-def test_drawing_subjects_too_widens_the_interval():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(15, 5))
-    brains = np.stack([[pdist(x + s * rng.normal(size=x.shape))] for s in (0.1, 0.5, 3.0, 5.0)])
-    widths = []
-    for over_subjects in (False, True):
-        draws = bootstrap_draws(pdist(x)[None], brains, "pearson", 300, np.random.default_rng(1), over_subjects)
-        low, high = percentile_interval(draws)
-        widths.append((high - low)[0, 0])
-    assert widths[1] > widths[0]
 
 
 def test_false_discovery_rate_equals_scipy():
