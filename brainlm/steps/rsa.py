@@ -11,7 +11,7 @@ from brainlm.io.store import save_table
 from brainlm.rsa.brains import region_rdms, timed_rdms
 from brainlm.rsa.compare import COMPARISONS
 from brainlm.rsa.models import Models, network_models, same_order
-from brainlm.rsa.rdm import RDM_MEASURES
+from brainlm.rsa.rdm import BRAIN_MEASURES, RDM_MEASURES
 from brainlm.rsa.table import Brains, subject_rows
 
 logger = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ COLUMNS = [  # the ones every table of RSA has, then what explains them
     *("dataset", "subject", "modality", "region", "time_s", "network", "learning_rule", "model", "seed", "layer"),
     *("measure", "comparison", "value", "ci_low", "ci_high", "ceiling_lower", "ceiling_upper", "ceiling_null"),
     *("p", "p_corrected", "n_conditions", "n_subjects", "network_measure", "value_beyond_pixels", "minus_untrained"),
-    *("minus_low", "minus_high", "ceiling_of", "correction", "n_permutations", "p_subjects", "note"),
+    *("minus_low", "minus_high", "minus_p", "ceiling_of", "correction", "n_permutations", "p_subjects", "note"),
 ]
 
 
@@ -56,7 +56,7 @@ def rsa(
 
 def check_settings(settings: dict) -> None:
     """Stop at a measure, comparison or correction that does not exist, before anything is computed."""
-    choose("rsa.measure", settings["measure"], [*RDM_MEASURES, "crossnobis"])
+    choose("rsa.measure", settings["measure"], list(BRAIN_MEASURES))
     choose("rsa.network_measure", settings["network_measure"], list(RDM_MEASURES))
     choose("rsa.comparison", settings["comparison"], list(COMPARISONS))
     choose("rsa.correction", settings["correction"], ["max_statistic", "fdr"])
