@@ -7,12 +7,13 @@ import subprocess
 import time
 from collections.abc import Callable
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("numpy", "scipy", "rsatoolbox", "mne-rsa")
+PACKAGES = ("numpy", "scipy", "rsatoolbox", "mne-rsa")  # those that are installed
 
 
 def timed(work: Callable[[], object], repeats: int = 1) -> tuple[float, object]:
@@ -52,7 +53,7 @@ def write(name: str, rows: list[dict], **more: object) -> None:
         "machine": f"{platform.machine()}, {platform.system()}, {os.cpu_count()} cores",
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
         "load_average": os.getloadavg()[0],
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {name: version(name) for name in PACKAGES if find_spec(name.replace("-", "_"))},
     }
     path = ROOT / "benchmarks" / "results" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)

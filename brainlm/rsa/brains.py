@@ -22,7 +22,9 @@ def region_rdms(
     The noise is the residuals or, where none are given, what differs between runs for the same condition.
     """
     pairs = []
-    for features in regions.values():
+    for name, features in regions.items():
+        if not features:
+            raise ValueError(f"Region {name!r} needs at least 1 voxel; got none. Leave it out, or widen its mask.")
         part = values[:, :, features].astype(float)
         noise = _between_runs(part) if residuals is None else residuals[:, features].astype(float)
         pairs.append(_measure(part, noise, measure))
