@@ -1,6 +1,7 @@
 """The order of pairs in an RDM: upper triangle, row by row; shuffled, masked, or laid out as a square."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -20,6 +21,15 @@ def n_conditions_of(n_pairs: int) -> int:
     return n
 
 
+@lru_cache(maxsize=8)
+def pair_places(n_conditions: int) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
+    """Row and column of each pair; remembered, as a searchlight asks for them once a chunk."""
+    places = np.triu_indices(n_conditions, 1)
+    for place in places:
+        place.flags.writeable = False
+    return places
+
+
 def square(rdms: Float[np.ndarray, "*batch pairs"]) -> Float[np.ndarray, "*batch conditions conditions"]:
     """RDMs as symmetric matrices with 0 on the diagonal."""
     rows, columns = np.triu_indices(n_conditions_of(rdms.shape[-1]), 1)
@@ -31,7 +41,7 @@ def square(rdms: Float[np.ndarray, "*batch pairs"]) -> Float[np.ndarray, "*batch
 def triangle(full: Float[np.ndarray, "*batch conditions conditions"]) -> Float[np.ndarray, "*batch pairs"]:
     """The upper triangle, row by row."""
     n = full.shape[-1]
-    rows, columns = np.triu_indices(n, 1)
+    rows, columns = pair_places(n)
     return np.take(full.reshape(*full.shape[:-2], n * n), rows * n + columns, axis=-1, mode="clip")
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from brainlm.errors import choose
 from brainlm.records import Patterns, Rdm
 from brainlm.rsa.noise import whiten
-from brainlm.rsa.pairs import triangle
+from brainlm.rsa.pairs import pair_places, triangle
 from brainlm.rsa.pairwise_decoding import decoding_accuracy
 
 POISSON_PRIOR = (1.0, 0.1)  # rate and weight, as in rsatoolbox: keeps the logarithm of a silent feature finite
@@ -106,11 +106,10 @@ def mahalanobis(
 def squared_from_gram(gram: Float[np.ndarray, "*batch conditions conditions"]) -> Float[np.ndarray, "*batch pairs"]:
     """Squared distances of all pairs from the inner products of all conditions."""
     power = np.diagonal(gram, axis1=-2, axis2=-1)
-    rows, columns = np.triu_indices(gram.shape[-1], 1)
     squared = triangle(gram)
     squared *= -2
-    squared += power[..., rows]
-    squared += power[..., columns]
+    for places in pair_places(gram.shape[-1]):
+        squared += np.take(power, places, axis=-1, mode="clip")
     return squared
 
 

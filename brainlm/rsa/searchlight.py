@@ -20,7 +20,7 @@ from brainlm.rsa.pairs import permute_pairs
 from brainlm.rsa.patches import Patches
 from brainlm.rsa.rdm import WHITENED, check_values, squared_from_gram, triangle
 
-CHUNK = 16  # centres: more do not fit the processor's cache and are slower
+CHUNK = 32  # centres: more do not fit the processor's cache and are slower
 FEWEST_VOXELS = 3  # two points always correlate by 1 or -1
 _AT_ONCE = 4_000_000  # entries of RDMs compared with shuffled models at a time
 _SHUFFLES = 250

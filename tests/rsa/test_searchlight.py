@@ -176,7 +176,7 @@ def test_bad_wishes_and_data_are_refused_in_one_line():
     with pytest.raises(ValueError, match="1 whose residuals are constant, first voxel 5"):
         Searchlight(values, where, 4.5, "crossnobis", flat)
     values[:, 3] = 1.0
-    with pytest.raises(ValueError, match="Constant or zero patterns in 16 of 16 patches"):
+    with pytest.raises(ValueError, match="Constant or zero patterns in 32 of 32 patches"):
         next(Searchlight(values, where, 6.0, "correlation").chunks())
     values[0, 0, 0] = np.nan
     with pytest.raises(ValueError, match="1 hold NaN"):
