@@ -5,6 +5,7 @@ Pairs are never drawn themselves: they share conditions and are not independent.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -90,6 +91,15 @@ def bootstrap(
         spread = np.var(_seed_means(models, brains, comparison, draws, weights, seeds), axis=0, ddof=1)
         variance = variance + n_seeds / (n_seeds - 1) * np.pad(spread, ((0, len(full) - len(weights)), (0, 0)))
     return Estimate(full, variance, min(sizes[factor] for factor in factors) - 1)
+
+
+def pairwise_contrasts(n_models: int) -> tuple[Float[np.ndarray, "pairs models"], list[tuple[int, int]]]:
+    """The difference of every two models, and which they are; correct their p by ``false_discovery_rate``."""
+    pairs = list(combinations(range(n_models), 2))
+    contrasts = np.zeros((len(pairs), n_models))
+    for row, (one, other) in enumerate(pairs):
+        contrasts[row, one], contrasts[row, other] = 1, -1
+    return contrasts, pairs
 
 
 def make_draws(n_conditions: int, n_subjects: int, n_draws: int, rng: np.random.Generator, n_seeds: int = 1) -> Draws:

@@ -96,8 +96,11 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _centred(vectors: np.ndarray) -> np.ndarray:
-    spread = np.ptp(vectors, axis=-1, keepdims=True) > 0  # rounding must not turn a constant into a direction
-    return np.where(spread, vectors - vectors.mean(-1, keepdims=True), 0.0)
+    centred = vectors - vectors.mean(-1, keepdims=True)
+    suspect = np.einsum("...p,...p->...", centred, centred) <= 1e-20 * np.einsum("...p,...p->...", vectors, vectors)
+    if suspect.any():  # rounding must not turn a constant into a direction
+        centred[suspect & (np.ptp(vectors, axis=-1) == 0)] = 0.0
+    return centred
 
 
 def _pearson(vectors: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from brainlm.records import Rdm
 from brainlm.rsa.compare import check_same_conditions
 from brainlm.rsa.rdm import distances
 
@@ -49,6 +50,47 @@ def network_models(activities: list[tuple[dict[str, np.ndarray], dict]], measure
             rdms.append(_layer_rdm(arrays[layer].astype(float), measure))
             names.append((about["network"], about["learning_rule"], "network", str(about["seed"]), layer))
     return Models(np.stack(rdms), pd.DataFrame(names, columns=NAMES), conditions)
+
+
+def given_models(rdms: list[Rdm], names: list[str]) -> Models:
+    """RDMs that a user brings, as models by these names.
+
+    Raises
+    ------
+    ValueError
+        If there is none, names repeat, or conditions differ.
+    """
+    if not rdms or len(set(names)) != len(rdms):
+        raise ValueError(f"{len(rdms)} RDMs need as many different names; got {', '.join(names) or 'none'}.")
+    for rdm in rdms[1:]:
+        check_same_conditions(rdm.conditions, rdms[0].conditions)
+    rows = [(None, None, name, None, None) for name in names]
+    return Models(
+        np.stack([rdm.dissimilarities for rdm in rdms]), pd.DataFrame(rows, columns=NAMES), rdms[0].conditions
+    )
+
+
+def difference_rdm(
+    values: Float[np.ndarray, " conditions"], conditions: tuple[str, ...], logarithmic: bool = False
+) -> Rdm:
+    """Absolute differences of one number a condition: length, word rate, sound power; frequency by its logarithm.
+
+    Low bars that a network must beat, and controls to regress out.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite (or not above 0, for logarithms), or all are the same.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        numbers = np.log(values) if logarithmic else values
+    if not np.isfinite(numbers).all() or np.ptp(numbers) == 0:
+        kind = "finite logarithms" if logarithmic else "finite numbers"
+        raise ValueError(
+            f"Differences need {kind} that are not all the same; got {values.min():g} to {values.max():g}."
+        )
+    rows, columns = np.triu_indices(len(numbers), 1)
+    return Rdm(np.abs(numbers[rows] - numbers[columns]), conditions, "difference")
 
 
 def same_order(models: Models, conditions: tuple[str, ...]) -> Models:

@@ -6,8 +6,9 @@ from scipy import stats
 from scipy.spatial.distance import pdist, squareform
 
 from brainlm.errors import ConfigError
-from brainlm.rsa.bootstrap import Draws, bootstrap, make_draws
+from brainlm.rsa.bootstrap import Draws, bootstrap, make_draws, pairwise_contrasts
 from brainlm.rsa.compare import COMPARISONS, compare
+from brainlm.rsa.inference import false_discovery_rate
 from brainlm.rsa.noise_ceiling import LINEAR, ceiling_test, drawn_ceilings, noise_ceiling
 from brainlm.rsa.ranks import centred_ranks
 from brainlm.rsa.redrawn import RANKED
@@ -220,3 +221,16 @@ def test_drawing_subjects_too_widens_the_interval():
         for factors in (("conditions",), ("conditions", "subjects"))
     )
     assert both.variance > alone.variance and both.dof == 3 and alone.dof == 14
+
+
+def test_the_true_model_beats_the_others_after_correction_and_they_tie():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(4, 25, 5))
+    brains = np.array([[pdist(x[0] + 0.5 * rng.normal(size=(25, 5)))] for _ in range(8)])
+    contrasts, pairs = pairwise_contrasts(4)
+    models = np.array([pdist(features) for features in x])
+    found = bootstrap(models, brains, "spearman", make_draws(25, 8, 300, rng), contrasts=contrasts)
+    p = dict(zip(pairs, false_discovery_rate(found.p(two_sided=True))[:, 0], strict=True))
+    values = compare(models, brains[:, 0], "spearman").mean(1)
+    assert np.allclose(found.values[:, 0], [values[i] - values[j] for i, j in pairs])
+    assert all(p[0, j] < 0.01 for j in (1, 2, 3)) and all(p[i, j] > 0.05 for i, j in pairs if i > 0)
