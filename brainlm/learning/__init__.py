@@ -6,7 +6,8 @@ from pkgutil import iter_modules
 
 from brainlm.errors import choose
 
-LEARNING_RULES = sorted({module.name for module in iter_modules(__path__)} - {"base", "local"})
+SHARED = {"base", "defined", "feedback", "inverses", "local", "losses"}
+LEARNING_RULES = sorted({module.name for module in iter_modules(__path__)} - SHARED)
 
 
 def make_learning_rule(name, network, example, **options):

@@ -27,7 +27,7 @@ class LearningRule(nn.Module, abc.ABC):
         super().__init__()
 
     @abc.abstractmethod
-    def assign_gradients(self, network: Chain, x: Float[Tensor, "batch ..."], y: Int[Tensor, " batch"]) -> Tensor:
+    def assign_gradients(self, network: Chain, x: Float[Tensor, "batch ..."], y: Int[Tensor, "batch ..."]) -> Tensor:
         """Write the gradients for one batch, and return its loss."""
 
     def respond(self, network: Chain, x: Float[Tensor, "batch ..."]) -> list[Float[Tensor, "batch ..."]]:

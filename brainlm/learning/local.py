@@ -1,40 +1,87 @@
-"""What several learning rules share."""
+"""What several learning rules share: linear maps with other weights, and a local readout."""
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from brainlm.learning.losses import choose_loss
 from brainlm.networks.chain import Chain
 from brainlm.networks.layers import Layer
 
 
 def with_weight(
-    linear: nn.Linear | nn.Conv2d, weight: Float[Tensor, "..."], x: Float[Tensor, "batch ..."]
-) -> Float[Tensor, "batch ..."]:
+    linear: nn.Linear | nn.Conv2d, weight: Float[Tensor, "..."], x: Float[Tensor, "samples ..."]
+) -> Float[Tensor, "samples ..."]:
     """The same linear map of ``x`` with another weight and no bias."""
     if isinstance(linear, nn.Conv2d):
-        return F.conv2d(x, weight, None, linear.stride, linear.padding, linear.dilation, linear.groups)
+        return F.conv2d(x, _masked(linear, weight), None, linear.stride, linear.padding, linear.dilation, linear.groups)
     return F.linear(x, weight)
+
+
+def carry_back(
+    linear: nn.Linear | nn.Conv2d,
+    weight: Float[Tensor, "..."],
+    error: Float[Tensor, "samples ..."],
+    shape: torch.Size,
+) -> Float[Tensor, "samples ..."]:
+    """weight^T error: an error at the map's output carried to its input, which has ``shape``."""
+    if isinstance(linear, nn.Conv2d):
+        places = (linear.stride, linear.padding, linear.dilation, linear.groups)
+        return torch.nn.grad.conv2d_input(shape, _masked(linear, weight), error, *places)
+    return error @ weight
+
+
+def outer(
+    linear: nn.Linear | nn.Conv2d, x: Float[Tensor, "samples ..."], error: Float[Tensor, "samples ..."]
+) -> Float[Tensor, "..."]:
+    """error x^T, summed over samples (and times or places): the shape of the map's weight."""
+    if isinstance(linear, nn.Conv2d):
+        places = (linear.stride, linear.padding, linear.dilation, linear.groups)
+        return _masked(linear, torch.nn.grad.conv2d_weight(x, linear.weight.shape, error, *places))
+    return error.flatten(0, -2).T @ x.flatten(0, -2)
+
+
+def write_outer(layer: Layer, x: Float[Tensor, "batch ..."], error: Float[Tensor, "samples ..."]) -> None:
+    """Add to the layer's gradients those of an error at its drive, given what the layer sees."""
+    linear = layer.linear
+    units = 1 if isinstance(linear, nn.Conv2d) else error.dim() - 1
+    changes = outer(linear, layer.reshape(x), error), error.sum([i for i in range(error.dim()) if i != units])
+    for parameter, change in zip((linear.weight, linear.bias), changes, strict=True):
+        parameter.grad = change if parameter.grad is None else parameter.grad + change
 
 
 def as_vectors(layer: Layer, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "samples inputs"]:
     """What the layer's linear map sees, one row a sample; of a convolution, one row a position (its patch)."""
     x = layer.reshape(x)
     if not isinstance(layer.linear, nn.Conv2d):
-        return x
+        return x.flatten(0, -2)
     patches = F.unfold(x, layer.linear.kernel_size, layer.linear.dilation, layer.linear.padding, layer.linear.stride)
     return patches.transpose(1, 2).flatten(0, 1)
 
 
-def delta_readout(network: Chain, below: Float[Tensor, "batch ..."], y: Int[Tensor, " batch"]) -> Tensor:
-    """Write the last layer's gradients of the cross-entropy, given the activity below it: local to that layer.
+def drawn_like(weight: Float[Tensor, "outputs ..."]) -> nn.Parameter:
+    """Fixed random weights from the distribution that torch draws the weights of linear maps from."""
+    bound = weight[0].numel() ** -0.5
+    return nn.Parameter(torch.empty_like(weight).uniform_(-bound, bound), requires_grad=False)
 
-    For a linear output it is the delta rule, (softmax(output) - target) times the activity below. Returns the loss.
+
+def delta_readout(
+    network: Chain, below: Float[Tensor, "batch ..."], y: Int[Tensor, "batch ..."], loss: str = "cross_entropy"
+) -> Tensor:
+    """Write the last layer's gradients of the loss, given what it sees: local to that layer.
+
+    For cross-entropy it is the delta rule, (softmax(output) - target) times the activity below. Returns the loss.
     """
     with torch.enable_grad():
-        loss = F.cross_entropy(network[-1](below.detach()), y)
+        found = choose_loss(loss)(network[-1](below.detach()), y).mean()
         parameters = list(network[-1].parameters())
-        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+        for parameter, gradient in zip(parameters, torch.autograd.grad(found, parameters), strict=True):
             parameter.grad = gradient
-    return loss.detach()
+    return found.detach()
+
+
+def _masked(linear: nn.Conv2d, weight: Tensor) -> Tensor:
+    """A convolution whose filters differ in width holds 0 where a filter ends: nothing may grow there."""
+    mask = getattr(linear, "mask", None)
+    return weight if mask is None else weight * mask

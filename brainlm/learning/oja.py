@@ -7,6 +7,7 @@ import torch
 
 from brainlm.errors import choose
 from brainlm.learning.base import LearningRule
+from brainlm.learning.defined import require
 from brainlm.learning.local import as_vectors, delta_readout
 
 
@@ -23,6 +24,7 @@ class Oja(LearningRule):
 
     def __init__(self, network, example, competition: str = "subspace", length: float = 1.0):
         super().__init__(network, example)
+        require("oja", network, NOT_DEFINED)
         self.competition = choose("competition", competition, list(_COMPETITIONS))
         self.length = length
         self.deviations = (
@@ -57,4 +59,11 @@ _COMPETITIONS = {
     "subspace": lambda products: products,
     "sanger": torch.tril,
     "none": lambda products: torch.diag(torch.diag(products)),
+}
+
+NOT_DEFINED = {
+    "spikes": "the rule is of rates; stdp is its kin for spikes",
+    "attention": "attention has no units with one linear drive",
+    "shared weights": "components would be of the network's own past activity, which the papers do not treat",
+    "branches": "filters of different widths see different inputs, and share no principal subspace",
 }

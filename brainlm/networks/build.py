@@ -9,12 +9,15 @@ from brainlm.errors import choose
 from brainlm.networks.chain import Chain
 from brainlm.networks.cnn import cnn
 from brainlm.networks.mlp import mlp
+from brainlm.networks.rnn import rnn
+from brainlm.networks.spiking_mlp import spiking_mlp
+from brainlm.networks.textcnn import textcnn
 
-NETWORKS = {"mlp": mlp, "cnn": cnn}
+NETWORKS = {"mlp": mlp, "cnn": cnn, "rnn": rnn, "textcnn": textcnn, "spiking_mlp": spiking_mlp}
 
 
-def make_network(name: str, example: Float[Tensor, "batch ..."], n_outputs: int, sizes: dict[str, list[int]]) -> Chain:
-    """Build the network ``name``; of ``sizes`` (``hidden``, ``channels``) it takes those that it has.
+def make_network(name: str, example: Float[Tensor, "batch ..."], n_outputs: int, sizes: dict) -> Chain:
+    """Build the network ``name``; of ``sizes`` (``hidden``, ``channels``, ...) it takes those that it has.
 
     Raises
     ------

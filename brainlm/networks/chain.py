@@ -17,16 +17,25 @@ class Chain(nn.Module):
             raise ValueError("A chain needs at least one layer; got none.")
         self.layers = nn.ModuleList(layers)
 
-    def forward(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch classes"]:
+    def forward(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch *time classes"]:
         return self.activities(x)[-1]
 
     def activities(self, x: Float[Tensor, "batch ..."]) -> list[Float[Tensor, "batch ..."]]:
         """The activity of every layer in a forward pass, the output last."""
         found = []
         for layer in self.layers:
-            x = layer(x)
-            found.append(x)
+            found.append(layer.fire(layer.drive(x)))
+            x = layer.carry(found[-1], x)
         return found
+
+    def inputs(
+        self, x: Float[Tensor, "batch ..."], hidden: list[Float[Tensor, "batch ..."]]
+    ) -> list[Float[Tensor, "batch ..."]]:
+        """What each layer sees if the hidden layers' activities are ``hidden``, one a layer but the last."""
+        seen = [x]
+        for layer, activity in zip(self.layers, hidden, strict=False):
+            seen.append(layer.carry(activity, seen[-1]))
+        return seen
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)

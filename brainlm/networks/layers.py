@@ -9,7 +9,9 @@ from torch import Tensor, nn
 class Layer(nn.Module):
     """Reshape, map linearly, bend, pool: ``pool(nonlinearity(linear(reshape(x))))``.
 
-    Only ``linear`` has parameters, so that a learning rule that knows linear maps knows every layer.
+    Only ``linear`` has parameters, so that a learning rule that knows linear maps knows every layer. What the next
+    layer sees is ``carry(activity, x)``: the activity alone, unless part of the stimulus is still to come, as in a
+    recurrent network unrolled in time.
     """
 
     def __init__(
@@ -18,23 +20,30 @@ class Layer(nn.Module):
         nonlinearity: Callable[[Tensor], Tensor] | None = None,
         reshape: Callable[[Tensor], Tensor] | None = None,
         pool: Callable[[Tensor], Tensor] | None = None,
+        carry: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.linear = linear
         self.nonlinearity = nonlinearity or nn.Identity()
         self.reshape = reshape or nn.Identity()
         self.pool = pool or nn.Identity()
-        fixed = [part for part in (self.nonlinearity, self.reshape, self.pool) if isinstance(part, nn.Module)]
+        self.carry = carry or _activity_alone
+        parts = (self.nonlinearity, self.reshape, self.pool, self.carry)
+        fixed = [part for part in parts if isinstance(part, nn.Module)]
         if any(list(part.parameters()) + list(part.buffers()) for part in fixed):
             raise ValueError("Only the linear map of a layer may have parameters or state; another part has some.")
 
-    def drive(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+    def drive(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "..."]:
         """What reaches the nonlinearity."""
         return self.linear(self.reshape(x))
 
-    def fire(self, drive: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+    def fire(self, drive: Float[Tensor, "..."]) -> Float[Tensor, "batch ..."]:
         """Activity for a given drive."""
         return self.pool(self.nonlinearity(drive))
 
     def forward(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
-        return self.fire(self.drive(x))
+        return self.carry(self.fire(self.drive(x)), x)
+
+
+def _activity_alone(activity: Tensor, x: Tensor) -> Tensor:
+    return activity

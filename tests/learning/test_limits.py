@@ -3,24 +3,21 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from learning.cases import flat, make_case
+from learning.cases import gradients as written
 
 from brainlm.learning import make_learning_rule
 from brainlm.learning.oja import hebbian_change
-from brainlm.networks.build import NETWORKS, make_network
+from brainlm.networks.build import make_network
 
 
-@pytest.fixture(params=list(NETWORKS))
+@pytest.fixture(params=["mlp", "cnn"])
 def case(request):
-    torch.manual_seed(0)
-    x, y = torch.randn(6, 3, 8, 8, dtype=torch.float64), torch.tensor([0, 1, 2, 0, 1, 2])
-    network = make_network(request.param, x[:1].float(), 3, {"hidden": [7, 5], "channels": [2, 4]}).double()
-    return network, x, y
+    return make_case(request.param)
 
 
 def gradients(rule, network, x, y):
-    network.zero_grad(set_to_none=True)
-    rule.assign_gradients(network, x, y)
-    return torch.cat([p.grad.flatten() for p in network.parameters()])
+    return flat(written(rule, network, x, y))
 
 
 def relative_error(found, expected):

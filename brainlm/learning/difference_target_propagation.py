@@ -1,0 +1,43 @@
+"""Difference target propagation (Lee, Zhang, Fischer & Bengio 2015)."""
+
+import torch
+
+from brainlm.learning.base import LearningRule
+from brainlm.learning.defined import require
+from brainlm.learning.inverses import NOT_DEFINED, Inverses, teach_towards
+from brainlm.learning.losses import choose_loss, loss_and_slope
+
+
+class DifferenceTargetPropagation(LearningRule):
+    """Target propagation that forgives its inverses: their error at the activity itself is taken away.
+
+    t_L = h_L - step dLoss/dh_L; t_{l-1} = h_{l-1} + g_l(t_l) - g_l(h_l); each hidden layer descends
+    ||h_l - t_l||^2 / (2 step), the output layer the loss itself. g_l(t) = f(Q_l t + c_l) learns to undo layer l on
+    noisy activity (``inverses.py``). An output on its target leaves every layer where it is.
+    """
+
+    deviations = "target of the last layer on its output (the paper: on the layer below); update divided by the step"
+
+    def __init__(self, network, example, step: float = 0.2, noise: float = 0.1, loss: str = "cross_entropy"):
+        super().__init__(network, example)
+        require("difference_target_propagation", network, NOT_DEFINED)
+        self.step = step
+        self.loss = choose_loss(loss)
+        self.inverses = Inverses(network, example, noise)
+
+    def assign_gradients(self, network, x, y):
+        inputs = [x, *(h.detach() for h in network.activities(x))]
+        loss, slope = loss_and_slope(self.loss, inputs[-1], y)
+        teach_towards(network, inputs, self.targets(network, inputs, slope), slope, self.step)
+        self.inverses.learn(network, inputs)
+        return loss
+
+    @torch.no_grad()
+    def targets(self, network, inputs, slope):
+        """Targets of the hidden layers, from the slope of the loss along the output; ``inputs`` starts with x."""
+        target, targets = inputs[-1] - self.step * slope, []
+        for index in range(len(network) - 1, 0, -1):
+            here = self.inverses(network, index, inputs[index + 1])
+            target = inputs[index] + self.inverses(network, index, target) - here
+            targets.insert(0, target)
+        return targets

@@ -1,0 +1,61 @@
+"""Soft winner-take-all Hebbian learning (Moraitis et al. 2022; Journe et al. 2023)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from brainlm.learning.base import LearningRule
+from brainlm.learning.defined import require
+from brainlm.learning.local import as_vectors, delta_readout
+
+
+class Softhebb(LearningRule):
+    """Units compete for each input; the winner moves towards it, the others away.
+
+    u = W x, y = softmax(inverse_temperature u), y -> -y for all but the strongest; dW = y x^T - (y o u) W, divided by
+    its largest entry, times |norm(w_i) - 1|^(1/2) for unit i, whose weights grow to length 1 and settle there. Inputs
+    are scaled to length 1. A convolution competes at each place. The output layer learns by the delta rule.
+    """
+
+    readout = "linear"
+    deviations = (
+        "hidden layers unsupervised, output layer by the delta rule; inputs of length 1 while learning; the network's "
+        "own nonlinearity and pooling; biases stay as drawn"
+    )
+
+    def __init__(self, network, example, inverse_temperature: float = 10.0):
+        super().__init__(network, example)
+        require("softhebb", network, NOT_DEFINED)
+        self.inverse_temperature = inverse_temperature
+
+    @torch.no_grad()
+    def assign_gradients(self, network, x, y):
+        for layer in network[:-1]:
+            linear, seen = layer.linear, as_vectors(layer, x)
+            weight = linear.weight.flatten(1)
+            seen = torch.nn.functional.normalize(seen)
+            change = soft_hebbian_change(weight, seen, self.inverse_temperature)
+            change = change / change.abs().max().clamp_min(torch.finfo(x.dtype).tiny)
+            reluctance = (weight.norm(dim=1, keepdim=True) - 1).abs().sqrt()
+            linear.weight.grad = -(reluctance * change).view_as(linear.weight)
+            linear.bias.grad = torch.zeros_like(linear.bias)
+            x = layer(x)
+        return delta_readout(network, x, y)
+
+
+def soft_hebbian_change(
+    weight: Float[Tensor, "units inputs"], x: Float[Tensor, "samples inputs"], inverse_temperature: float
+) -> Float[Tensor, "units inputs"]:
+    """y x^T - (y o u) W averaged over samples, y negative for all units but the strongest of each sample."""
+    u = x @ weight.T
+    y = torch.softmax(inverse_temperature * u, 1)
+    y = torch.where(u == u.amax(1, keepdim=True), y, -y)
+    return (y.T @ x - (y * u).sum(0)[:, None] * weight) / len(x)
+
+
+NOT_DEFINED = {
+    "spikes": "the competition is between rates",
+    "attention": "attention has no units that compete for one input",
+    "shared weights": "the competition would be for the network's own past activity, which the paper does not treat",
+    "branches": "filters of different widths see different inputs and cannot compete for one",
+}
