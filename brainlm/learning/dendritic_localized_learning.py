@@ -1,5 +1,7 @@
 """Dendritic localized learning (Lv et al. 2025)."""
 
+import torch
+
 from brainlm.errors import choose
 from brainlm.learning.base import LearningRule
 from brainlm.learning.defined import require
@@ -38,22 +40,23 @@ class DendriticLocalizedLearning(LearningRule):
         self.deviations = f"feedback {feedback}, sign of its change: {sign}"
 
     def assign_gradients(self, network, x, y):
-        seen, drives = [x], []
+        drives, activities, below = [], [], x
         for layer, feedback in zip(network, self.feedback, strict=True):
-            drives.append(drive_with_feedback(layer, seen[-1], feedback))
-            output = layer.fire(drives[-1])
-            seen.append(layer.carry(output, seen[-1]))
+            drives.append(drive_with_feedback(layer, below, feedback))
+            activities.append(layer.fire(drives[-1]))
+            below = layer.carry(activities[-1], below)
             drives[-1].retain_grad()
-            seen[-1].retain_grad()
-        loss = self.loss(output, y).mean()
+            activities[-1].retain_grad()
+        loss = self.loss(activities[-1], y).mean()
         loss.backward()
         if self.learned:
-            self._teach_feedback(network, seen, drives)
+            self._teach_feedback(network, x, [d.grad for d in drives], [h.grad for h in activities])
         return loss.detach()
 
-    def _teach_feedback(self, network, seen, drives):
+    def _teach_feedback(self, network, x, at_drives, at_activities):
         """Eq. 9. Slopes of the mean loss hold each stimulus's error divided by the batch, so their product needs it."""
-        scale = self.sign * self.feedback_rate * len(drives[0])
-        for layer, feedback, below, drive in list(zip(network, self.feedback, seen, drives, strict=False))[1:]:
-            change = scale * outer(layer.linear, layer.reshape(below.grad), drive.grad)
+        scale = self.sign * self.feedback_rate * len(x)
+        below = network.inputs(torch.zeros_like(x), at_activities[:-1])  # errors stand where the activities stood
+        for layer, feedback, xi, d in list(zip(network, self.feedback, below, at_drives, strict=True))[1:]:
+            change = scale * outer(layer.linear, layer.reshape(xi), d)
             feedback.grad = change if feedback.grad is None else feedback.grad + change
