@@ -130,7 +130,10 @@ def scaled(part: tuple[torch.Tensor, torch.Tensor], how: dict) -> tuple[torch.Te
 
 def make_optimizer(network: Chain, rule: torch.nn.Module, how: dict) -> torch.optim.Optimizer:
     """One learning rate for the network, one for what the rule learns itself."""
-    groups = [{"params": list(network.parameters()), "lr": how["rate"]}]
+    readout = list(network[-1].parameters())
+    below = [p for layer in network[:-1] for p in layer.parameters()]
+    groups = [{"params": readout, "lr": how.get("readout_rate", how["rate"])}]
+    groups += [{"params": below, "lr": how["rate"]}] if below else []
     own = [p for p in rule.parameters() if p.requires_grad]
     groups += [{"params": own, "lr": how["rule_rate"]}] if own else []
     if how["optimizer"] == "sgd":

@@ -6,6 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from brainlm.networks.chain import Chain
+from brainlm.networks.spiking import rate
 
 
 class LearningRule(nn.Module, abc.ABC):
@@ -31,5 +32,5 @@ class LearningRule(nn.Module, abc.ABC):
         """Write the gradients for one batch, and return its loss."""
 
     def respond(self, network: Chain, x: Float[Tensor, "batch ..."]) -> list[Float[Tensor, "batch ..."]]:
-        """Activity of every layer to ``x``, with no target given: the forward pass."""
-        return network.activities(x)
+        """Activity of every layer to ``x``, with no target given: the forward pass; of spiking layers, rates."""
+        return [rate(layer, h) for layer, h in zip(network, network.activities(x), strict=True)]

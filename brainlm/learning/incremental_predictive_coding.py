@@ -5,6 +5,8 @@ import copy
 import torch
 
 from brainlm.learning.base import LearningRule
+from brainlm.learning.defined import require
+from brainlm.learning.feedback_alignment import NOT_DEFINED
 from brainlm.learning.local import delta_readout
 from brainlm.learning.predictive_coding import PredictiveCoding
 
@@ -30,6 +32,7 @@ class IncrementalPredictiveCoding(LearningRule):
         loss: str = "cross_entropy",
     ):
         super().__init__(network, example)
+        require("incremental_predictive_coding", network, NOT_DEFINED)
         self.weight_rate = weight_rate
         self.inference = PredictiveCoding(network, example, steps, rate, nudge, loss)
 

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from brainlm.errors import choose
 from brainlm.learning.base import LearningRule
 from brainlm.learning.defined import require
 from brainlm.learning.local import as_vectors, delta_readout
@@ -12,9 +13,10 @@ from brainlm.learning.local import as_vectors, delta_readout
 class Softhebb(LearningRule):
     """Units compete for each input; the winner moves towards it, the others away.
 
-    u = W x, y = softmax(inverse_temperature u), y -> -y for all but the strongest; dW = y x^T - (y o u) W, divided by
-    its largest entry, times |norm(w_i) - 1|^(1/2) for unit i, whose weights grow to length 1 and settle there. Inputs
-    are scaled to length 1. A convolution competes at each place. The output layer learns by the delta rule.
+    u = W x, y = softmax(inverse_temperature u); dW = y x^T - (y o u) W, divided by its largest entry, times
+    |norm(w_i) - 1|^(1/2) for unit i, whose weights grow to length 1 and settle there. With ``losers: away`` y is
+    negative for all but the strongest unit (2023), with ``towards`` it is not (2022). Inputs are scaled to length 1. A
+    convolution competes at each place. The output layer learns by the delta rule.
     """
 
     readout = "linear"
@@ -23,10 +25,11 @@ class Softhebb(LearningRule):
         "own nonlinearity and pooling; biases stay as drawn"
     )
 
-    def __init__(self, network, example, inverse_temperature: float = 10.0):
+    def __init__(self, network, example, inverse_temperature: float = 10.0, losers: str = "away"):
         super().__init__(network, example)
         require("softhebb", network, NOT_DEFINED)
         self.inverse_temperature = inverse_temperature
+        self.losers = choose("losers", losers, ["away", "towards"])
 
     @torch.no_grad()
     def assign_gradients(self, network, x, y):
@@ -34,7 +37,7 @@ class Softhebb(LearningRule):
             linear, seen = layer.linear, as_vectors(layer, x)
             weight = linear.weight.flatten(1)
             seen = torch.nn.functional.normalize(seen)
-            change = soft_hebbian_change(weight, seen, self.inverse_temperature)
+            change = soft_hebbian_change(weight, seen, self.inverse_temperature, self.losers)
             change = change / change.abs().max().clamp_min(torch.finfo(x.dtype).tiny)
             reluctance = (weight.norm(dim=1, keepdim=True) - 1).abs().sqrt()
             linear.weight.grad = -(reluctance * change).view_as(linear.weight)
@@ -44,12 +47,16 @@ class Softhebb(LearningRule):
 
 
 def soft_hebbian_change(
-    weight: Float[Tensor, "units inputs"], x: Float[Tensor, "samples inputs"], inverse_temperature: float
+    weight: Float[Tensor, "units inputs"],
+    x: Float[Tensor, "samples inputs"],
+    inverse_temperature: float,
+    losers: str = "away",
 ) -> Float[Tensor, "units inputs"]:
-    """y x^T - (y o u) W averaged over samples, y negative for all units but the strongest of each sample."""
+    """y x^T - (y o u) W averaged over samples; ``losers`` as in ``Softhebb``."""
     u = x @ weight.T
     y = torch.softmax(inverse_temperature * u, 1)
-    y = torch.where(u == u.amax(1, keepdim=True), y, -y)
+    if losers == "away":
+        y = torch.where(u == u.amax(1, keepdim=True), y, -y)
     return (y.T @ x - (y * u).sum(0)[:, None] * weight) / len(x)
 
 

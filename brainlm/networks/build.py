@@ -11,9 +11,19 @@ from brainlm.networks.cnn import cnn
 from brainlm.networks.mlp import mlp
 from brainlm.networks.rnn import rnn
 from brainlm.networks.spiking_mlp import spiking_mlp
+from brainlm.networks.spiking_textcnn import spiking_textcnn
+from brainlm.networks.spiking_transformer import spiking_transformer
 from brainlm.networks.textcnn import textcnn
 
-NETWORKS = {"mlp": mlp, "cnn": cnn, "rnn": rnn, "textcnn": textcnn, "spiking_mlp": spiking_mlp}
+NETWORKS = {
+    "mlp": mlp,
+    "cnn": cnn,
+    "rnn": rnn,
+    "textcnn": textcnn,
+    "spiking_mlp": spiking_mlp,
+    "spiking_textcnn": spiking_textcnn,
+    "spiking_transformer": spiking_transformer,
+}
 
 
 def make_network(name: str, example: Float[Tensor, "batch ..."], n_outputs: int, sizes: dict) -> Chain:

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from brainlm.networks.layers import Layer
+from brainlm.networks.layers import Block, Layer
 
 
 class Chain(nn.Module):
     """Layers one after another; the last one's activity is the output, with no nonlinearity (scores of classes)."""
 
-    def __init__(self, *layers: Layer) -> None:
+    def __init__(self, *layers: Layer | Block) -> None:
         super().__init__()
         if not layers:
             raise ValueError("A chain needs at least one layer; got none.")
@@ -37,11 +37,11 @@ class Chain(nn.Module):
             seen.append(layer.carry(activity, seen[-1]))
         return seen
 
-    def __iter__(self) -> Iterator[Layer]:
+    def __iter__(self) -> Iterator[Layer | Block]:
         return iter(self.layers)
 
     def __len__(self) -> int:
         return len(self.layers)
 
-    def __getitem__(self, index: int | slice) -> Layer | nn.ModuleList:
+    def __getitem__(self, index: int | slice) -> Layer | Block | nn.ModuleList:
         return self.layers[index]

@@ -1,5 +1,6 @@
 """The one building block of every network: a linear map, a nonlinearity, and a fixed change of shape."""
 
+import abc
 from collections.abc import Callable
 
 from jaxtyping import Float
@@ -43,6 +44,28 @@ class Layer(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
         return self.carry(self.fire(self.drive(x)), x)
+
+
+class Block(nn.Module, abc.ABC):
+    """A part of a chain that is more than one linear map: learning rules that need linear maps refuse it.
+
+    It stands where a layer may stand: its drive is what it sees, and ``fire`` does all the work.
+    """
+
+    def drive(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        """What reaches the block."""
+        return x
+
+    @abc.abstractmethod
+    def fire(self, drive: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        """The block's activity."""
+
+    def carry(self, activity: Float[Tensor, "batch ..."], x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        """What the next layer sees."""
+        return activity
+
+    def forward(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        return self.fire(x)
 
 
 def _activity_alone(activity: Tensor, x: Tensor) -> Tensor:

@@ -62,8 +62,24 @@ class RegularSpikes(nn.Module):
         return counts.diff(dim=1) * x.sign()[:, None]
 
 
-class MeanOverTime(nn.Module):
-    """The mean over the times of the simulation."""
+class FoldTime(nn.Module):
+    """Times as further samples, for maps that know no time."""
 
-    def forward(self, x: Float[Tensor, "batch time ..."]) -> Float[Tensor, "batch ..."]:
-        return x.mean(1)
+    def forward(self, x: Float[Tensor, "batch time ..."]) -> Float[Tensor, "both ..."]:
+        return x.flatten(0, 1)
+
+
+class UnfoldTime(nn.Module):
+    """Undo ``FoldTime`` for a simulation of ``n_steps`` steps."""
+
+    def __init__(self, n_steps: int) -> None:
+        super().__init__()
+        self.n_steps = n_steps
+
+    def forward(self, x: Float[Tensor, "both ..."]) -> Float[Tensor, "batch time ..."]:
+        return x.unflatten(0, (-1, self.n_steps))
+
+
+def rate(layer: nn.Module, activity: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+    """Spikes a step of a spiking layer; of any other layer, the activity as it is."""
+    return activity.mean(1) if any(isinstance(p, LeakyIntegrateAndFire) for p in layer.modules()) else activity

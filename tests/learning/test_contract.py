@@ -4,11 +4,13 @@ import copy
 
 import pytest
 import torch
-from learning.cases import make_case
+from learning.cases import gradients as written
+from learning.cases import make_case, make_rule, relative_error
 
-from brainlm.errors import ConfigError
+from brainlm.errors import ConfigError, DataError
 from brainlm.learning import LEARNING_RULES, make_learning_rule
 from brainlm.networks.build import NETWORKS, make_network
+from brainlm.training.batches import iterate_batches
 
 
 def trains(rule, network):
@@ -91,3 +93,63 @@ def test_same_seed_gives_the_same_network_for_every_rule(name):
         make_learning_rule(rule, network, x[:1])
         weights.append(torch.cat([p.detach().flatten() for p in network.parameters()]))
     assert weights and all(torch.equal(weights[0], other) for other in weights)
+
+
+MEANS = {  # rules whose update is a mean over stimuli, with options that leave out draws and sums over the batch
+    "backprop": {},
+    "feedback_alignment": {},
+    "direct_feedback_alignment": {},
+    "sign_symmetry": {},
+    "kolen_pollack": {},
+    "target_propagation": {},
+    "difference_target_propagation": {},
+    "predictive_coding": {},
+    "fixed_prediction_coding": {},
+    "local_losses": {"similarity": 0.0},
+    "equilibrium_propagation": {},
+    "dendritic_localized_learning": {},
+    "supervised_hebbian": {"hidden": "fixed"},
+    "untrained": {"readout": "linear"},
+}
+NO_MEANS = {
+    "oja": "centres its input by the batch",
+    "softhebb": "divides by the largest change of the batch; its inner change is a mean (test_local_rules.py)",
+    "stdp": "soft bounds take the sign of the batch's mean change",
+    "reward_stdp": "the share of misses is of the batch",
+    "incremental_predictive_coding": "weights move, by the batch's mean slope, before the update is done",
+    "forward_forward": "draws a wrong label for each stimulus",
+    "weight_perturbation": "draws a direction for each batch",
+    "node_perturbation": "draws a direction for each stimulus (its equation: test_estimators.py)",
+    "forward_gradient": "draws a direction",
+    "surrogate_gradient": "spiking networks: test_spikes.py",
+    "spiking_conversion": "spiking networks; the source is taught by backprop",
+}
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn"])
+@pytest.mark.parametrize("rule_name", MEANS)
+def test_halves_of_a_batch_average_to_the_batch(rule_name, name):
+    """Property 2: a chunk's split changes the update by 1e-12 at most."""
+    network, x, y = make_case(name)
+    rule = make_rule(rule_name, network, x, **MEANS[rule_name])
+    halves = [written(rule, network, x[part], y[part]) for part in (slice(0, 3), slice(3, 6))]
+    mean = [(a + b) / 2 for a, b in zip(*halves, strict=True)]
+    assert relative_error(mean, written(rule, network, x, y)) <= 1e-12
+
+
+def test_every_rule_is_a_mean_or_says_why_not():
+    assert sorted([*MEANS, *NO_MEANS]) == LEARNING_RULES
+
+
+def test_data_order_follows_the_seed_alone():
+    """Property 5: batches know no rule."""
+    x, y = torch.arange(20.0)[:, None], torch.arange(20)
+    first, second, other = ([list(b[1]) for b in iterate_batches(x, y, 2, 6, seed)] for seed in (3, 3, 4))
+    assert first == second and first != other
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 3], [0, -1, 2]])
+def test_labels_out_of_range_are_told_in_one_line(labels):
+    network, x, _ = make_case("mlp")
+    with pytest.raises(DataError, match="expected classes 0 to 2, got"):
+        make_rule("backprop", network, x).assign_gradients(network, x[:3], torch.tensor(labels))

@@ -3,12 +3,12 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from learning.cases import cosine, gradients, make_case, make_rule, relative_error
 from torch import nn
 
 from brainlm.networks.build import make_network
 from brainlm.networks.chain import Chain
 from brainlm.networks.layers import Layer
-from learning.cases import cosine, gradients, make_case, make_rule, relative_error
 
 RULE = "dendritic_localized_learning"
 

@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-
 from learning.cases import cosine, gradients, make_case, make_rule, relative_error
 
 RULE = "equilibrium_propagation"

@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-
 from learning.cases import backprop, cosine, flat, gradients, make_case, make_rule, relative_error
 
 

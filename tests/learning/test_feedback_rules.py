@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from learning.cases import backprop, flat, gradients, make_case, make_rule, relative_error
 
 from brainlm.networks.build import make_network
-from learning.cases import backprop, flat, gradients, make_case, make_rule, relative_error
 
 WITH_FEEDBACK = {
     "feedback_alignment": {},

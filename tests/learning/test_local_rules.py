@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from learning.cases import backprop, gradients, make_case, make_rule, relative_error
 
 from brainlm.learning import LEARNING_RULES
 from brainlm.learning.forward_forward import goodness, normalise
@@ -11,7 +12,6 @@ from brainlm.learning.oja import hebbian_change
 from brainlm.learning.softhebb import soft_hebbian_change
 from brainlm.learning.supervised_hebbian import clamped_change
 from brainlm.networks.build import make_network
-from learning.cases import backprop, gradients, make_case, make_rule, relative_error
 
 LOCAL = ["oja", "softhebb", "supervised_hebbian", "forward_forward", "local_losses"]
 
@@ -51,7 +51,7 @@ def test_goodness_below_cannot_be_read_above():
 
 
 def test_goodness_rises_for_right_labels_and_falls_for_wrong_ones():
-    """Property 32: small steps on one batch bring right labels above the threshold and wrong ones below, in every layer."""
+    """Property 32: small steps on one batch bring right labels above the threshold, wrong ones below it."""
     torch.manual_seed(0)
     x, y = torch.rand(6, 9, dtype=torch.float64), torch.arange(6) % 3
     network = make_network("mlp", x[:1].float(), 3, {"hidden": [20, 20]}).double()

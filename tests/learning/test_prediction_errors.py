@@ -3,7 +3,6 @@
 import pytest
 import torch
 import torch.nn.functional as F
-
 from learning.cases import backprop, flat, gradients, make_case, make_rule, relative_error
 
 
@@ -75,7 +74,7 @@ def linear_case():
 
 
 def closed_form(network, x, y):
-    """S = I + sum over l of (W_L ... W_{l+1}) (...)^T; the output's error is S^-1 r, error l is (W_L ... W_{l+1})^T of it."""
+    """S = I + sum over l of (W_L ... W_{l+1}) (...)^T; the output's error is S^-1 r, error l is that carried down."""
     weights = [layer.linear.weight.detach() for layer in network]
     biases = [layer.linear.bias.detach() for layer in network]
     r = F.one_hot(y, 3).to(x.dtype) - network(x).detach()

@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-
 from learning.cases import backprop, gradients, make_case, make_rule, relative_error
 
 RULE = "difference_target_propagation"
@@ -22,7 +21,7 @@ def seen_and_slope(network, x):
 
 
 def test_exact_inverses_of_a_linear_network_shift_hidden_activity_as_gauss_newton_does():
-    """Property 29, t_{l-1} = h_{l-1} + g(t_l) - g(h_l): the shift solves J dh = dy, J the map from there to the output."""
+    """Property 29, t_{l-1} = h_{l-1} + g(t_l) - g(h_l): the shift solves J dh = dy, J the map to the output."""
     network, x, _ = square_linear_case()
     rule = make_rule(RULE, network, x)
     for weight, layer in zip(rule.inverses.weights, network[1:], strict=True):
