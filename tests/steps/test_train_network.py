@@ -15,6 +15,7 @@ from brainlm.learning import LEARNING_RULES
 from brainlm.networks.build import make_network
 from brainlm.steps.train_network import train_network
 
+SPIKING = ("reward_stdp", "spiking_conversion", "stdp", "surrogate_gradient")  # defined for spiking networks only
 SIZES = {"hidden": [24, 12], "channels": [4]}
 SETTINGS = {
     "learning_rules": {"oja": {"learning_rate": 0.05}, "predictive_coding": {"steps": 10}},
@@ -101,8 +102,9 @@ def test_an_unsupervised_rule_is_judged_against_the_same_readout_of_untrained_la
 
 @pytest.mark.parametrize("learning_rule", LEARNING_RULES)
 def test_the_same_seed_gives_the_same_bytes_apart_from_timing(bids_root, tmp_path, learning_rule):
+    network = "spiking_mlp" if learning_rule in SPIKING else "mlp"
     for name in ("a", "b"):
-        train(bids_root, tmp_path / name, learning_rule, passes=1)
+        train(bids_root, tmp_path / name, learning_rule, network=network, passes=1)
     for file in ("row.tsv", "curve.tsv", "activity.npz", "network.safetensors", "network.json"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
     timing = pd.read_csv(tmp_path / "a" / "timing.tsv", sep="\t")
