@@ -149,19 +149,24 @@ def place(to, of):
         to.data[:, -of.shape[1] :].copy_(of)
 
 
-def test_a_recurrent_networks_feedback_learns_from_the_whole_error_of_its_state():
-    """Eq. of the recurrent form, dTheta_y^T = -sum_i xi^h_i (xi^y_i)^T: xi^h_i holds the error from later times too."""
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_recurrent_networks_feedback_learns_from_the_whole_error_of_its_state(seed):
+    """Recurrent form: dTheta_y^T = -sum_i xi^h_i (xi^y_i)^T, dTheta_h^T = -sum_i xi^h_i [xi^h_{i+1} o f'_{i+1}]^T."""
+    torch.manual_seed(seed)
     x, y = torch.randn(4, 3, 5, dtype=torch.float64), torch.arange(12).view(4, 3) % 3
-    torch.manual_seed(0)
     network = make_network("rnn", x[:1].float(), 3, {"hidden": [6]}).double()
     rule = make_rule(RULE, network, x, feedback_rate=1.0, loss="squared_error")
     gradients(rule, network, x, y)
     theta_h, theta_y = rule.feedback[0][:, :6].detach(), rule.feedback[-1].detach()
     states = network.activities(x)
     xi_y = (F.one_hot(y, 3) - states[-1]).detach() / 3  # the loss is a mean over three times
-    xi_h, later = [None] * 3, 0.0
+    xi_h, bent, later = [None] * 3, [None] * 3, 0.0
     for i in (2, 1, 0):
         xi_h[i] = xi_y[:, i] @ theta_y + later
-        later = (xi_h[i] * (1 - states[i].square())).detach() @ theta_h
-    expected = -sum(xi_h[i].T @ xi_y[:, i] for i in range(3)) / 4
-    assert relative_error([-rule.feedback[-1].grad], [expected.T]) <= 1e-10
+        bent[i] = (xi_h[i] * (1 - states[i].square())).detach()
+        later = bent[i] @ theta_h
+    output = sum(xi_h[i].T @ xi_y[:, i] for i in range(3)).T / 4
+    recurrent = sum(xi_h[i].T @ bent[i + 1] for i in range(2)).T / 4
+    assert relative_error([rule.feedback[-1].grad], [output]) <= 1e-10
+    assert relative_error([rule.feedback[0].grad[:, :6]], [recurrent]) <= 1e-10
+    assert not rule.feedback[0].grad[:, 6:].any()  # nothing is expected of the stimulus
