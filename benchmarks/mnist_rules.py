@@ -16,6 +16,7 @@ import os
 import platform
 import subprocess
 import time
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -42,48 +43,104 @@ USUAL = {
     "inputs": "standardised",
 }
 SQUARED = {"loss": "squared_error"}
-RELU, SIGMOID = {"nonlinearity": "relu"}, {"nonlinearity": "shifted_sigmoid"}
 SGD = {"optimizer": "sgd", "momentum": 0.9}
 UNIT = {"inputs": "unit"}
-# name of the row: rule, its options, how it is trained, what its network has, floor (a share, or a distance below B)
-ROWS = {
-    "backprop": ("backprop", SQUARED, {}, {}, 0.95),
-    "backprop, cross-entropy": ("backprop", {}, {}, {}, None),
-    "backprop, relu": ("backprop", SQUARED, {}, RELU, None),
-    "sign_symmetry": ("sign_symmetry", SQUARED, {}, {}, "B - 1"),
-    "predictive_coding": ("predictive_coding", SQUARED, {}, {}, "B - 1"),
-    "fixed_prediction_coding": ("fixed_prediction_coding", SQUARED | {"steps": 20, "rate": 0.5}, {}, {}, "B - 1"),
-    "incremental_predictive_coding": ("incremental_predictive_coding", SQUARED, {}, {}, "B - 1"),
-    "local_losses": ("local_losses", {}, {}, {}, "B - 1"),
-    "kolen_pollack": ("kolen_pollack", {}, SGD | {"rate": 0.03, "rule_rate": 0.03}, {}, "B - 2"),
-    "feedback_alignment": ("feedback_alignment", {}, {"rate": 2e-3, "passes": 15}, {}, "B - 2"),
-    "direct_feedback_alignment": ("direct_feedback_alignment", {}, {}, {}, "B - 2"),
-    "difference_target_propagation": (
-        "difference_target_propagation", {"step": 0.2, "noise": 0.08}, {"rule_rate": 2e-3}, {}, "B - 3"),
-    "equilibrium_propagation": (
-        "equilibrium_propagation", {"free_steps": 15, "nudged_steps": 6}, {"rate": 5e-4, "batch_size": 50} | UNIT, SIGMOID,
-        "B - 3"),
-    "dendritic_localized_learning": (
-        "dendritic_localized_learning", {"feedback_rate": 1.0}, {"rule_rate": 1e-4}, {}, "B - 3"),
-    "dendritic_localized_learning, frozen": (
-        "dendritic_localized_learning", {"feedback": "frozen"}, {}, {}, None),
-    "dendritic_localized_learning, released sign": (
-        "dendritic_localized_learning", {"feedback_rate": 1.0, "sign": "released"}, {"rule_rate": 1e-4}, {}, None),
-    "target_propagation": ("target_propagation", {"step": 0.2, "noise": 0.08}, {"rule_rate": 2e-3}, {}, "U"),
-    "forward_forward": (
-        "forward_forward", {"threshold": 2.0, "sharpness": 1.0}, {"rate": 3e-3, "passes": 30} | UNIT, RELU, "B - 4"),
-    "node_perturbation": ("node_perturbation", {}, {"passes": 25}, {}, 0.88),
-    "forward_gradient, activity": ("forward_gradient", {}, {"passes": 15}, {}, 0.88),
-    "forward_gradient, weight": (
-        "forward_gradient", {"form": "weight"}, SGD | {"rate": 1e-4, "passes": 30}, {}, 0.75),
-    "weight_perturbation": ("weight_perturbation", {}, SGD | {"rate": 6e-5, "passes": 120}, {}, 0.80),
-    "supervised_hebbian": ("supervised_hebbian", {"hidden": "fixed"}, SGD | {"rate": 0.03, "passes": 3}, {}, 0.74),
-    "softhebb": ("softhebb", {}, {}, {}, "U"),
-    "oja": ("oja", {}, {}, {}, "U"),
-    "untrained": ("untrained", {}, {"passes": 1}, {}, None),
-    "untrained, linear readout": ("untrained", {"readout": "linear"}, {}, {}, None),
-    "raw pixels, linear readout": ("backprop", {}, {"raw": True}, {}, None),
-}  # fmt: skip
+LINEAR = SGD | {"rate": 1e-3, "readout_rate": 0.02}
+RELU, SIGMOID = {"nonlinearity": "relu"}, {"nonlinearity": "shifted_sigmoid"}
+SPIKES = {"network": "spiking_mlp"}
+DLL = "dendritic_localized_learning"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row of the table: a rule, how it is trained, and what it is held against.
+
+    ``floor``: a share, a distance below B in points ("B - 2"), or "U". ``untrained``: the row of the untrained network,
+    read out the same way.
+    """
+
+    rule: str
+    options: dict = field(default_factory=dict)
+    training: dict = field(default_factory=dict)
+    network: dict = field(default_factory=dict)
+    floor: float | str | None = None
+    untrained: str = "untrained"
+
+    @property
+    def backprop(self) -> str:
+        """The row of backprop with the same loss."""
+        squared = self.options.get("loss") == "squared_error" or self.rule == "equilibrium_propagation"
+        return "backprop" if squared else "backprop, cross-entropy"
+
+
+CASES = {
+    "backprop": Case("backprop", SQUARED, floor=0.95),
+    "backprop, cross-entropy": Case("backprop"),
+    "sign_symmetry": Case("sign_symmetry", SQUARED, floor="B - 1"),
+    "predictive_coding": Case("predictive_coding", SQUARED, floor="B - 1"),
+    "fixed_prediction_coding": Case("fixed_prediction_coding", SQUARED | {"steps": 20, "rate": 0.5}, floor="B - 1"),
+    "incremental_predictive_coding": Case("incremental_predictive_coding", SQUARED, floor="B - 1"),
+    "local_losses": Case("local_losses", {"similarity": 0.0}, network=RELU, floor="B - 1"),
+    "local_losses, half similarity": Case("local_losses", {"similarity": 0.5}, network=RELU, floor="B - 1"),
+    "kolen_pollack": Case("kolen_pollack", {}, SGD | {"rate": 0.03, "rule_rate": 0.03}, floor="B - 2"),
+    "feedback_alignment": Case("feedback_alignment", {}, {"passes": 15}, floor="B - 2"),
+    "direct_feedback_alignment": Case("direct_feedback_alignment", floor="B - 2"),
+    "difference_target_propagation": Case(
+        "difference_target_propagation", {"step": 0.2, "noise": 0.08}, {"rule_rate": 2e-3}, floor="B - 3"
+    ),
+    "equilibrium_propagation": Case(
+        "equilibrium_propagation",
+        {"free_steps": 15, "nudged_steps": 6},
+        {"rate": 5e-4, "batch_size": 50} | UNIT,
+        SIGMOID,
+        "B - 3",
+    ),
+    DLL: Case(DLL, {"feedback_rate": 1.0}, {"rule_rate": 1e-4}, floor="B - 3"),
+    f"{DLL}, frozen": Case(DLL, {"feedback": "frozen"}, floor="B - 3"),
+    f"{DLL}, released sign": Case(DLL, {"feedback_rate": 1.0, "sign": "released"}, {"rule_rate": 1e-4}, floor="B - 3"),
+    "target_propagation": Case(
+        "target_propagation", {"step": 1.0, "noise": 0.08}, {"rate": 1e-4, "rule_rate": 2e-3} | UNIT, floor="U"
+    ),
+    "forward_forward": Case(
+        "forward_forward",
+        {"threshold": 1.0, "sharpness": 10.0},
+        {"rate": 3e-3, "passes": 15} | UNIT,
+        RELU,
+        "B - 4",
+    ),
+    "node_perturbation": Case("node_perturbation", {}, {"rate": 1e-3, "passes": 40} | UNIT, RELU, 0.88),
+    "forward_gradient, activity": Case("forward_gradient", {}, {"rate": 1e-3, "passes": 40} | UNIT, RELU, 0.88),
+    "forward_gradient, weight": Case(
+        "forward_gradient", {"form": "weight"}, SGD | {"rate": 1e-4, "passes": 45}, floor=0.75
+    ),
+    "weight_perturbation": Case("weight_perturbation", {}, SGD | {"rate": 6e-5, "passes": 120}, floor=0.80),
+    "supervised_hebbian": Case(
+        "supervised_hebbian", {"hidden": "fixed"}, SGD | {"rate": 0.03, "passes": 3} | UNIT, floor=0.74
+    ),
+    "softhebb": Case(
+        "softhebb", {"inverse_temperature": 200.0}, LINEAR, floor="U", untrained="untrained, linear readout by descent"
+    ),
+    "oja": Case("oja", floor="U", untrained="untrained, linear readout"),
+    "stdp": Case(
+        "stdp", {}, LINEAR | {"rate": 1e-4, "passes": 4} | UNIT, SPIKES, "U", "untrained spikes, linear readout"
+    ),
+    "reward_stdp": Case(
+        "reward_stdp",
+        {"threshold": 2.0},
+        SGD | {"rate": 300.0, "passes": 5} | UNIT,
+        SPIKES | {"population": 10, "hidden": [256]},
+        0.68,
+    ),
+    "surrogate_gradient": Case("surrogate_gradient", {}, {"rate": 1e-3} | UNIT, SPIKES),
+    "spiking_conversion": Case("spiking_conversion", {}, {"rate": 1e-3} | UNIT, SPIKES | {"n_steps": 50}),
+    "untrained": Case("untrained", {}, {"passes": 1}),
+    "untrained, linear readout": Case("untrained", {"readout": "linear"}),
+    "untrained, linear readout by descent": Case("untrained", {"readout": "linear"}, LINEAR),
+    "untrained spikes, linear readout": Case(
+        "untrained", {"readout": "linear"}, LINEAR | {"rate": 1e-4, "passes": 4} | UNIT, SPIKES
+    ),
+    "raw pixels, linear readout": Case("backprop", {}, {"raw": True}),
+}
 
 
 PIXELS = {"mean": 0.1307, "std": 0.3081}  # of MNIST's training file
@@ -103,15 +160,15 @@ def digits(seed: int) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
 
 def train(name: str, seed: int, data: dict, split: str) -> tuple[np.ndarray, dict]:
     """Which images of ``split`` the rule gets right after its training, and how long that took."""
-    learning_rule, options, how, sizes, _ = ROWS[name]
-    how = USUAL | how
+    case = CASES[name]
+    how, sizes = USUAL | case.training, case.network
     x, y = scaled(data["train"], how)
     torch.manual_seed(seed)
     network = make_network(sizes.get("network", "mlp"), x[:1], 10, {"hidden": HIDDEN} | sizes)
     if how.get("raw"):
         network = Chain(Layer(torch.nn.Linear(784, 10)))
     torch.manual_seed(seed + 1)
-    rule = make_learning_rule(learning_rule, network, x[:1], **options)
+    rule = make_learning_rule(case.rule, network, x[:1], **case.options)
     optimizer = make_optimizer(network, rule, how)
     total = n_updates(len(x), how["passes"], how["batch_size"])
     decay = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda update: 1 - update / total)
@@ -153,16 +210,6 @@ def judge(network: Chain, rule: torch.nn.Module, part: tuple[torch.Tensor, torch
     )
 
 
-def references(name: str) -> tuple[str, str]:
-    """The rows that ``name`` is compared with: backprop with the same loss, and the untrained network."""
-    learning_rule, options, *_ = ROWS[name]
-    squared = options.get("loss", "squared_error" if learning_rule == "equilibrium_propagation" else "")
-    linear = learning_rule in ("oja", "softhebb", "stdp")
-    return (
-        "backprop" if squared else "backprop, cross-entropy"
-    ), "untrained, linear readout" if linear else "untrained"
-
-
 def interval(right: np.ndarray, other: np.ndarray) -> list[float]:
     """95 % interval of the paired difference in accuracy."""
     return [round(paired_lower_bound(right, other), 4), round(-paired_lower_bound(other, right), 4)]
@@ -170,19 +217,21 @@ def interval(right: np.ndarray, other: np.ndarray) -> list[float]:
 
 def row(name: str, seed: int, data: dict, split: str, known: dict) -> dict:
     """One rule, one seed; ``known`` keeps what was right, so that references are trained once a seed."""
-    for needed in (*references(name), name):
+    case = CASES[name]
+    for needed in (case.backprop, case.untrained, name):
         if (needed, seed) not in known:
             known[needed, seed] = train(needed, seed, data, split)
-    (right, about), (b, _), (u, _) = (known[which, seed] for which in (name, *references(name)))
+    (right, about), (b, _), (u, _) = (known[which, seed] for which in (name, case.backprop, case.untrained))
     found = {"row": name, "seed": seed, "split": split, "settings": settings(name), "accuracy": float(right.mean())}
-    found |= {"floor": ROWS[name][4], "backprop": float(b.mean()), "untrained": float(u.mean())}
+    found |= {"floor": case.floor, "backprop": float(b.mean()), "untrained": float(u.mean())}
     return found | {"minus_backprop": interval(right, b), "minus_untrained": interval(right, u)} | about
 
 
 def settings(name: str) -> dict:
     """What would change the row."""
-    learning_rule, options, how, sizes, _ = ROWS[name]
-    return {"learning_rule": learning_rule, "options": options, "training": USUAL | how, "network": sizes}
+    case = CASES[name]
+    training, network = USUAL | case.training, case.network
+    return {"learning_rule": case.rule, "options": case.options, "training": training, "network": network}
 
 
 def summary(rows: list[dict]) -> str:
@@ -191,7 +240,7 @@ def summary(rows: list[dict]) -> str:
         "| rule | accuracy | seeds | floor | reached | minus B | minus U | s |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name in ROWS:
+    for name in CASES:
         mine = [r for r in rows if r["row"] == name]
         if not mine:
             continue
@@ -236,7 +285,7 @@ def main() -> None:
     """Run what is not there yet, and print every row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--rules", nargs="*", default=list(ROWS))
+    parser.add_argument("--rules", nargs="*", default=list(CASES))
     parser.add_argument("--split", default="test", choices=["test", "validation"])
     parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()

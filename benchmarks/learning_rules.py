@@ -1,0 +1,173 @@
+"""What does an update of each learning rule cost, and how far is that from what its equations need?
+
+Seconds an update without the optimizer's step, relative to backprop, beside a floor: the measured time of the rule's
+own matrix products and convolutions at their shapes, times its steps, and one elementwise pass for each. The claim: at
+most 1.5 floors for rules of rates, 2.5 for rules of spikes. Writes benchmarks/results/learning_rules.json.
+
+    python benchmarks/learning_rules.py [--rules backprop oja ...] [--seconds 1.0] [--table]
+"""
+
+import argparse
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from brainlm.errors import ConfigError
+from brainlm.learning import LEARNING_RULES, make_learning_rule
+from brainlm.learning.local import carry_back, outer, with_weight
+from brainlm.networks.build import make_network
+from brainlm.networks.chain import Chain
+
+ROOT = Path(__file__).parents[1]
+RESULT = ROOT / "benchmarks" / "results" / "learning_rules.json"
+SETTINGS = {  # name: network, stimulus, batch, sizes
+    "mlp 784-1024-1024-10, batch 256": ("mlp", (784,), 256, {"hidden": [1024, 1024]}),
+    "cnn 16-32-128-64, batch 64": ("cnn", (3, 32, 32), 64, {"channels": [16, 32], "hidden": [128, 64]}),
+    "mlp 784-256-128-10, batch 64": ("mlp", (784,), 64, {"hidden": [256, 128]}),
+    "spiking_mlp 784-256-128-10, 15 steps, batch 64": ("spiking_mlp", (784,), 64, {"hidden": [256, 128]}),
+}
+STEPS = 20  # of inference, as the rules' own default
+# Products an update: forward through the first layer and through the others, back through the others, outer products of
+# all layers; doubled stimuli count double. Small extras (classifiers, feedback to 10 outputs) are no part of the floor.
+COUNTS = {
+    "backprop": (1, 1, 1, 1),
+    "feedback_alignment": (1, 1, 1, 1),
+    "sign_symmetry": (1, 1, 1, 1),
+    "kolen_pollack": (1, 1, 1, 1),
+    "dendritic_localized_learning": (1, 1, 1, 2),
+    "direct_feedback_alignment": (1, 1, 0, 1),
+    "target_propagation": (1, 2, 2, 2),
+    "difference_target_propagation": (1, 2, 3, 2),
+    "predictive_coding": (1, STEPS + 1, STEPS, 1),
+    "fixed_prediction_coding": (1, 1, STEPS, 1),
+    "incremental_predictive_coding": (STEPS, STEPS, STEPS, STEPS),
+    "equilibrium_propagation": (1, STEPS, STEPS, 2),
+    "forward_forward": (2, 2, 0, 2),
+    "local_losses": (1, 1, 0, 1),
+    "weight_perturbation": (2, 2, 0, 0),
+    "node_perturbation": (1, 2, 0, 1),
+    "forward_gradient": (1, 2, 0, 1),
+    "oja": (2, 2, 0, 1),
+    "softhebb": (2, 2, 0, 1),
+    "supervised_hebbian": (2, 2, 0, 1),
+    "untrained": (1, 1, 0, 0),
+    "surrogate_gradient": (1, 1, 1, 1),
+    "spiking_conversion": (1, 1, 1, 1),
+    "stdp": (1, 1, 0, 2),
+    "reward_stdp": (1, 1, 0, 0),
+}
+OPTIONS = {
+    "predictive_coding": {"steps": STEPS},
+    "fixed_prediction_coding": {"steps": STEPS},
+    "incremental_predictive_coding": {"steps": STEPS},
+    "equilibrium_propagation": {"free_steps": STEPS - 8, "nudged_steps": 4},
+}
+SOURCE_IN_ONE_STEP = "spiking_conversion"  # its source has no time: the floor is that of one step
+
+
+def seconds_of(work: Callable[[], object], seconds: float) -> float:
+    """Median time of ``work``, repeated for about ``seconds``."""
+    work()
+    times, until = [], time.perf_counter() + seconds
+    while time.perf_counter() < until or len(times) < 3:
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return median(times)
+
+
+@torch.no_grad()
+def products(network: Chain, x: torch.Tensor, seconds: float) -> list[dict[str, float]]:
+    """Of each layer: seconds of the forward product, the one back, the outer product, and of an elementwise pass."""
+    found = []
+    for layer in network:
+        below, linear = layer.reshape(x), layer.linear
+        drive = linear(below)
+        works = {
+            "forward": lambda below=below, linear=linear: with_weight(linear, linear.weight, below),
+            "back": lambda b=below, linear=linear, d=drive: carry_back(linear, linear.weight, d, b.shape),
+            "outer": lambda below=below, linear=linear, d=drive: outer(linear, below, d),
+            "pass": lambda drive=drive: drive.tanh(),
+        }
+        found.append({name: seconds_of(work, seconds / 10) for name, work in works.items()})
+        x = layer(x)
+    return found
+
+
+def floor(counts: tuple[int, int, int, int], layers: list[dict[str, float]]) -> float:
+    """Seconds of the rule's own products, each with an elementwise pass at its layer."""
+    first, others, back, outers = counts
+    total = first * (layers[0]["forward"] + layers[0]["pass"])
+    for layer in layers[1:]:
+        total += others * (layer["forward"] + layer["pass"]) + back * (layer["back"] + layer["pass"])
+    return total + outers * sum(layer["outer"] + layer["pass"] for layer in layers)
+
+
+def measure(setting: str, rules: list[str], seconds: float) -> list[dict]:
+    """A row for each rule that the setting's network can be trained by."""
+    name, shape, batch, sizes = SETTINGS[setting]
+    torch.manual_seed(0)
+    x, y = torch.rand(batch, *shape), torch.randint(10, (batch,))
+    network = make_network(name, x[:1], 10, sizes)
+    layers, rows = products(network, x, seconds), []
+    reference = "surrogate_gradient" if name.startswith("spiking") else "backprop"
+    for rule_name in [reference, *(rule for rule in rules if rule != reference)]:
+        try:
+            rule = make_learning_rule(rule_name, network, x[:1], **OPTIONS.get(rule_name, {}))
+        except ConfigError:
+            continue
+
+        def update(rule=rule):
+            network.zero_grad(set_to_none=True)
+            rule.zero_grad(set_to_none=True)
+            rule.assign_gradients(network, x, y)
+
+        took = seconds_of(update, seconds)
+        least = floor(COUNTS[rule_name], layers)
+        if rule_name == SOURCE_IN_ONE_STEP:
+            least /= 15
+        rows.append({"setting": setting, "rule": rule_name, "seconds": took, "floor": least, "to_floor": took / least})
+        rows[-1]["to_backprop"] = took / rows[0]["seconds"]
+        print(f"{setting}: {rule_name} {1e3 * took:.2f} ms, {took / least:.2f} floors", flush=True)
+    return rows
+
+
+def summary(rows: list[dict]) -> str:
+    """A table in Markdown."""
+    lines = ["| network | rule | ms an update | to backprop | floor, ms | to floor |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        times = [f"{1e3 * row['seconds']:.2f}", f"{row['to_backprop']:.2f}", f"{1e3 * row['floor']:.2f}"]
+        lines.append("| " + " | ".join([row["setting"], row["rule"], *times, f"{row['to_floor']:.2f}"]) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure every setting, write the JSON, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rules", nargs="*", default=LEARNING_RULES)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--table", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.table:
+        print(summary(json.loads(RESULT.read_text())["rows"]))
+        return
+    torch.set_num_threads(1)
+    rows = [row for setting in SETTINGS for row in measure(setting, arguments.rules, arguments.seconds)]
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    about = {
+        "commit": commit,
+        "machine": f"{platform.machine()}, {platform.system()}, torch {torch.__version__}, 1 thread",
+    }
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps(about | {"rows": rows}, indent=1) + "\n", encoding="utf-8")
+    print(summary(rows))
+
+
+if __name__ == "__main__":
+    main()
