@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from brainlm.errors import ConfigError
 from brainlm.learning.base import LearningRule
 from brainlm.learning.defined import require
+from brainlm.learning.losses import check_labels
 
 
 class ForwardForward(LearningRule):
@@ -37,6 +38,7 @@ class ForwardForward(LearningRule):
             )
 
     def assign_gradients(self, network, x, y):
+        check_labels(y, self.n_classes)
         wrong = (y + torch.randint(1, self.n_classes, y.shape, device=y.device)) % self.n_classes
         right, other = self._labelled(x, self._code(y, x)), self._labelled(x, self._code(wrong, x))
         below, total = torch.cat([right, other]), 0.0

@@ -14,7 +14,7 @@ def cross_entropy(
     output: Float[Tensor, "batch *time classes"], y: Int[Tensor, "batch *time"]
 ) -> Float[Tensor, " batch"]:
     """-log softmax(output) of the right class, averaged over the times of a sequence."""
-    _check(output, y)
+    check_labels(y, output.shape[-1])
     found = F.cross_entropy(output.flatten(0, -2), y.flatten(), reduction="none")
     return found.view(len(y), -1).mean(1)
 
@@ -23,7 +23,7 @@ def squared_error(
     output: Float[Tensor, "batch *time classes"], y: Int[Tensor, "batch *time"]
 ) -> Float[Tensor, " batch"]:
     """1/2 ||output - target||^2, the target 1 for the right class and 0 elsewhere; averaged over times."""
-    _check(output, y)
+    check_labels(y, output.shape[-1])
     target = F.one_hot(y, output.shape[-1]).to(output.dtype)
     return 0.5 * (output - target).square().sum(-1).view(len(y), -1).mean(1)
 
@@ -53,10 +53,17 @@ def loss_and_slope(
     return losses.mean().detach(), slope
 
 
-def _check(output: Tensor, y: Tensor) -> None:
+def check_labels(y: Int[Tensor, "batch *time"], n_classes: int) -> None:
+    """Refuse labels that are no class of the network.
+
+    Raises
+    ------
+    DataError
+        If a label is below 0, or has no output.
+    """
     lowest, highest = int(y.min()), int(y.max())
-    if lowest < 0 or highest >= output.shape[-1]:
+    if lowest < 0 or highest >= n_classes:
         raise DataError(
-            f"labels: expected classes 0 to {output.shape[-1] - 1}, got {lowest} to {highest}. "
+            f"labels: expected classes 0 to {n_classes - 1}, got {lowest} to {highest}. "
             "Give the network one output a class."
         )

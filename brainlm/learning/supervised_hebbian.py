@@ -7,7 +7,7 @@ from brainlm.errors import choose
 from brainlm.learning.base import LearningRule
 from brainlm.learning.defined import require
 from brainlm.learning.local import as_vectors
-from brainlm.learning.losses import choose_loss
+from brainlm.learning.losses import check_labels, cross_entropy
 from brainlm.learning.oja import hebbian_change
 from brainlm.learning.softhebb import NOT_DEFINED
 
@@ -28,6 +28,7 @@ class SupervisedHebbian(LearningRule):
 
     @torch.no_grad()
     def assign_gradients(self, network, x, y):
+        check_labels(y, network[-1].linear.out_features)
         for parameter in network.parameters():
             parameter.grad = torch.zeros_like(parameter)
         for layer in network[:-1]:
@@ -42,7 +43,7 @@ class SupervisedHebbian(LearningRule):
         teacher = F.one_hot(y, linear.out_features).to(seen.dtype)
         linear.weight.grad = -clamped_change(linear.weight, seen, teacher)
         linear.bias.grad = linear.bias.detach().clone()
-        return choose_loss("cross_entropy")(network[-1](x), y).mean()
+        return cross_entropy(network[-1](x), y).mean()
 
 
 def clamped_change(weight, x, teacher):
