@@ -4,7 +4,8 @@ Seconds an update without the optimizer's step, relative to backprop, beside a f
 own matrix products and convolutions at their shapes, times its steps, and one elementwise pass for each. The claim: at
 most 1.5 floors for rules of rates, 2.5 for rules of spikes. Writes benchmarks/results/learning_rules.json.
 
-    python benchmarks/learning_rules.py [--rules backprop oja ...] [--seconds 1.0] [--table]
+    python benchmarks/learning_rules.py [--rules backprop oja ...] [--seconds 1.0]
+    python benchmarks/learning_rules.py --table        # writes docs/learning-rules.md
 """
 
 import argparse
@@ -17,6 +18,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from mnist_rules import write_in_docs
 
 from brainlm.errors import ConfigError
 from brainlm.learning import LEARNING_RULES, make_learning_rule
@@ -152,10 +154,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rules", nargs="*", default=LEARNING_RULES)
     parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--table", action="store_true", help="write the rows that are there into the docs")
     arguments = parser.parse_args()
     if arguments.table:
-        print(summary(json.loads(RESULT.read_text())["rows"]))
+        write_in_docs("learning_rules", summary(json.loads(RESULT.read_text())["rows"]))
         return
     torch.set_num_threads(1)
     rows = [row for setting in SETTINGS for row in measure(setting, arguments.rules, arguments.seconds)]

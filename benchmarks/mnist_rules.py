@@ -5,7 +5,8 @@ network of 784-256-128-10 units; protocol `tuned`: each rule with settings that 
 Floors are for the mean of five seeds. Every row holds the paired difference to backprop with the same loss (B) and to
 the untrained network read out the same way (U). Resumable: rows that the JSON holds for the same settings stay.
 
-    python benchmarks/mnist_rules.py [--seeds 5] [--rules backprop oja ...] [--split validation] [--table]
+    python benchmarks/mnist_rules.py [--seeds 5] [--rules backprop oja ...] [--split validation]
+    python benchmarks/mnist_rules.py --table        # writes docs/learning-rules.md
 """
 
 import argparse
@@ -33,6 +34,7 @@ from brainlm.training.fit import fit
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "mnist_rules.json"
+DOCS = ROOT / "docs" / "learning-rules.md"
 HIDDEN = [256, 128]
 USUAL = {
     "passes": 12,
@@ -273,6 +275,13 @@ def reached(rows: list[dict]) -> tuple[str, str]:
     return (floor if below else f"{100 * floor:.0f}"), "yes" if mean >= least else "no"
 
 
+def write_in_docs(name: str, table: str) -> None:
+    """Put the table where docs/learning-rules.md has its marks."""
+    start, end = f"<!-- {name} -->\n", "<!-- end -->"
+    before, _, rest = DOCS.read_text(encoding="utf-8").partition(start)
+    DOCS.write_text(before + start + table + "\n" + end + rest.partition(end)[2], encoding="utf-8")
+
+
 def save(rows: list[dict]) -> None:
     """Write the JSON with the commit and the machine."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
@@ -287,11 +296,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--rules", nargs="*", default=list(CASES))
     parser.add_argument("--split", default="test", choices=["test", "validation"])
-    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--table", action="store_true", help="write the rows that are there into the docs")
     arguments = parser.parse_args()
     rows = json.loads(RESULT.read_text())["rows"] if RESULT.exists() else []
     if arguments.table:
-        print(summary(rows))
+        write_in_docs("mnist_rules", summary(rows))
         return
     for seed in range(arguments.seeds):
         data, known = digits(seed), {}

@@ -5,6 +5,7 @@ import torch
 from brainlm.learning.base import LearningRule
 from brainlm.learning.defined import require
 from brainlm.learning.inverses import NOT_DEFINED, Inverses, teach_towards
+from brainlm.learning.local import activities_apart
 from brainlm.learning.losses import choose_loss, loss_and_slope
 
 
@@ -26,9 +27,10 @@ class DifferenceTargetPropagation(LearningRule):
         self.inverses = Inverses(network, example, noise)
 
     def assign_gradients(self, network, x, y):
-        inputs = [x, *(h.detach() for h in network.activities(x))]
+        activities = activities_apart(network, x)
+        inputs = [x, *(h.detach() for h in activities)]
         loss, slope = loss_and_slope(self.loss, inputs[-1], y)
-        teach_towards(network, inputs, self.targets(network, inputs, slope), slope, self.step)
+        teach_towards(activities, self.targets(network, inputs, slope), slope, self.step)
         self.inverses.learn(network, inputs)
         return loss
 

@@ -6,6 +6,7 @@ from torch import nn
 from brainlm.learning.base import LearningRule
 from brainlm.learning.defined import require
 from brainlm.learning.feedback_alignment import NOT_DEFINED
+from brainlm.learning.local import activities_apart
 from brainlm.learning.losses import choose_loss, loss_and_slope
 
 
@@ -28,11 +29,8 @@ class DirectFeedbackAlignment(LearningRule):
         self.feedback = nn.ParameterList(nn.Parameter(b.to(output.device), requires_grad=False) for b in drawn)
 
     def assign_gradients(self, network, x, y):
-        activities = []
-        for layer in network:
-            activities.append(layer(x))
-            x = activities[-1].detach()
-        loss, error = loss_and_slope(self.loss, x, y)
+        activities = activities_apart(network, x)
+        loss, error = loss_and_slope(self.loss, activities[-1], y)
         error = error / len(x)
         taught = [(error @ b.T).view_as(h) for b, h in zip(self.feedback, activities, strict=False)]
         torch.autograd.backward(activities, [*taught, error])

@@ -31,7 +31,8 @@ class FixedPredictionCoding(LearningRule):
         output = predictions[-1].detach().requires_grad_()
         losses = self.loss(output, y)
         (slope,) = torch.autograd.grad(losses.sum(), output)
-        torch.autograd.backward(predictions, [e / len(x) for e in self._settle(predictions, hidden, slope)])
+        errors = [e / len(x) for e in self._settle(predictions, hidden, slope)]
+        torch.autograd.backward(predictions, errors, inputs=list(network.parameters()))
         return losses.mean().detach()
 
     def _settle(self, predictions, hidden, slope):

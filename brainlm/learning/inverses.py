@@ -44,14 +44,15 @@ class Inverses(nn.Module):
 
 
 def teach_towards(
-    network: Chain,
-    inputs: list[Float[Tensor, "batch ..."]],
+    activities: list[Float[Tensor, "batch ..."]],
     targets: list[Float[Tensor, "batch ..."]],
     slope: Float[Tensor, "batch ..."],
     step: float,
 ) -> None:
-    """Write each layer's gradient of ||h_l - t_l||^2 / (2 step); for the output, with slope ``slope``, of the loss."""
-    activities = [layer(x) for layer, x in zip(network, inputs[:-1], strict=True)]
+    """Write each layer's gradient of ||h_l - t_l||^2 / (2 step); for the output, with slope ``slope``, of the loss.
+
+    ``activities`` know their own layers' weights and no others' (``activities_apart``).
+    """
     slopes = [(h.detach() - t) / step for h, t in zip(activities, targets, strict=False)]
     torch.autograd.backward(activities, [s / len(slope) for s in [*slopes, slope]])
 

@@ -51,6 +51,15 @@ def write_outer(layer: Layer, x: Float[Tensor, "batch ..."], error: Float[Tensor
         parameter.grad = change if parameter.grad is None else parameter.grad + change
 
 
+def activities_apart(network: Chain, x: Float[Tensor, "batch ..."]) -> list[Float[Tensor, "batch ..."]]:
+    """A forward pass in which each activity knows its own layer's weights and no other's."""
+    found = []
+    for layer in network:
+        found.append(layer(x))
+        x = found[-1].detach()
+    return found
+
+
 def as_vectors(layer: Layer, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "samples inputs"]:
     """What the layer's linear map sees, one row a sample; of a convolution, one row a position (its patch)."""
     x = layer.reshape(x)

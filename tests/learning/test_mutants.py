@@ -50,8 +50,8 @@ MUTANTS = [
         test_feedback_rules.test_direct_feedback_chained_from_the_weights_is_backprop_in_a_linear_network, (),
     ),
     (
-        "direct error that skips the layer's slope",
-        "learning.direct_feedback_alignment", "activities.append(layer(x))", "activities.append(layer.drive(x))",
+        "direct error that goes on to the layers below",
+        "learning.local", "x = found[-1].detach()", "x = found[-1]",
         test_feedback_rules.test_direct_feedback_bends_with_the_slope_of_its_own_layer, (),
     ),
     (
@@ -144,7 +144,7 @@ MUTANTS = [
     ),
     (
         "layer's error without its derivative",
-        "learning.inverses", "[layer(x) for layer, x in zip(network,", "[layer.drive(x) for layer, x in zip(network,",
+        "learning.local", "found.append(layer(x))", "found.append(layer.drive(x))",
         test_targets.test_jacobian_transposes_as_inverses_are_backprop, ("mlp",),
     ),
     (
