@@ -7,17 +7,21 @@ from brainlm.networks.spiking import LeakyIntegrateAndFire
 from brainlm.networks.textcnn import Branches
 
 
+class NotDefinedError(ConfigError):
+    """A learning rule was given a network that it cannot train."""
+
+
 def require(learning_rule: str, network: Chain, reasons: dict[str, str]) -> None:
     """Refuse ``network`` if it has a property that is a key of ``reasons``; the value says why that cannot be.
 
     Raises
     ------
-    ConfigError
+    NotDefinedError
         If the learning rule is not defined for the network.
     """
     for name, reason in reasons.items():
         if PROPERTIES[name](network):
-            raise ConfigError(
+            raise NotDefinedError(
                 f"Learning rule {learning_rule} is not defined for a network with {name}: {reason}. "
                 "Choose another network for it, or leave the pair out."
             )
