@@ -19,6 +19,7 @@ from brainlm.io.pictures import LABELS, load_labels, load_pictures
 from brainlm.io.store import save_table
 from brainlm.learning import LEARNING_RULES, make_learning_rule
 from brainlm.learning.base import LearningRule
+from brainlm.learning.defined import NotDefinedError
 from brainlm.networks.build import make_network
 from brainlm.networks.chain import Chain
 from brainlm.training.batches import iterate_batches, n_updates, split_by_label
@@ -63,18 +64,27 @@ def train_network(
     sizes = {"hidden": settings["hidden"], "channels": settings["channels"]}
     start = make_network(network, lesson.example, len(lesson.classes), sizes).to(place)
     torch.manual_seed(seed + 1)  # a rule that draws feedback weights must not move the network's draw
-    rule = make_learning_rule(learning_rule, start, lesson.example, **options).to(place)
+    names = {
+        "dataset": dataset_name(bids_root),
+        "network": network,
+        "learning_rule": learning_rule,
+        "protocol": settings["protocol"],
+        "seed": seed,
+    }
+    about = {"settings": settings, "classes": lesson.classes, "scaling": lesson.scaling}
+    pictures = bids_root / settings["pictures"]
+    try:
+        rule = make_learning_rule(learning_rule, start, lesson.example, **options).to(place)
+    except NotDefinedError as error:
+        _save_not_defined(out, start, lesson, names | _NOT_DEFINED | {"deviations": str(error)}, about, pictures)
+        return
 
     learner = copy.deepcopy(start)
     curve, diverged = _teach(learner, rule, lesson, settings, rate, seed)
     reference = _reference(start, rule, lesson, settings, rate, seed)
     right, right_reference = _right(learner, rule, lesson), _right(reference, rule, lesson)
     row = {
-        "dataset": dataset_name(bids_root),
-        "network": network,
-        "learning_rule": learning_rule,
-        "protocol": settings["protocol"],
-        "seed": seed,
+        **names,
         **_verdict(learning_rule, right, right_reference, diverged),
         "split": f"{len(right)} of {len(right) + len(lesson.y_train)} pictures held out, drawn by the seed",
         "updates": len(curve.losses),
@@ -84,12 +94,29 @@ def train_network(
         "learning_rate": rate,
     }
     logger.info("%s, %s: accuracy %.3f, %s", network, learning_rule, row["accuracy"], row["status"])
-    about = {"row": row, "settings": settings, "classes": lesson.classes, "scaling": lesson.scaling}
-    save_network(out, {name: value.contiguous().cpu() for name, value in learner.state_dict().items()}, about)
+    _save_weights(out, learner, {"row": row} | about)
     save_table(out / "curve.tsv", pd.DataFrame(curve.rows))
-    _save_activity(out / "activity.npz", learner, rule, lesson, row, bids_root / settings["pictures"])
+    _save_activity(out / "activity.npz", learner, rule, lesson, row, pictures)
     save_table(out / "timing.tsv", pd.DataFrame([{"step": "train_network", "recording": out.name, **curve.timing()}]))
     save_table(out / "row.tsv", pd.DataFrame([row]))
+
+
+_NOT_DEFINED = {"status": "not_defined", "accuracy": np.nan, "split": "none", "updates": 0}
+
+
+def _save_not_defined(out: Path, start: Chain, lesson: Lesson, row: dict, about: dict, pictures: Path) -> None:
+    """The same files where the rule cannot train the network: a row with the reason, and no layer for RSA."""
+    logger.info("not defined: %s", row["deviations"])
+    _save_weights(out, start, {"row": row} | about)
+    save_table(out / "curve.tsv", pd.DataFrame(columns=["update", "loss", "accuracy"]))
+    _save_activity(out / "activity.npz", start, None, lesson, row, pictures)
+    nothing = {"step": "train_network", "recording": out.name, "seconds": np.nan, "seconds_per_update": np.nan}
+    save_table(out / "timing.tsv", pd.DataFrame([nothing]))
+    save_table(out / "row.tsv", pd.DataFrame([row]))
+
+
+def _save_weights(out: Path, network: Chain, about: dict) -> None:
+    save_network(out, {name: value.contiguous().cpu() for name, value in network.state_dict().items()}, about)
 
 
 def _verdict(learning_rule: str, right: np.ndarray, right_reference: np.ndarray, diverged: bool) -> dict:
@@ -159,7 +186,9 @@ def _right(network: Chain, rule: LearningRule, lesson: Lesson) -> np.ndarray:
 
 
 @torch.no_grad()
-def _save_activity(path: Path, network: Chain, rule: LearningRule, lesson: Lesson, row: dict, folder: Path) -> None:
+def _save_activity(
+    path: Path, network: Chain, rule: LearningRule | None, lesson: Lesson, row: dict, folder: Path
+) -> None:
     """Each layer's activity to the pictures that the subjects saw, beside the pictures' own pixels and labels."""
     pictures, names = load_pictures(folder)
     if list(pictures.shape[1:3]) != lesson.scaling["size"]:
@@ -168,7 +197,7 @@ def _save_activity(path: Path, network: Chain, rule: LearningRule, lesson: Lesso
             f"{list(pictures.shape[1:3])}. Train and compare at one resolution."
         )
     x = _scaled(pictures, lesson.scaling)
-    layers = rule.respond(network, x.to(lesson.x_test.device))
+    layers = rule.respond(network, x.to(lesson.x_test.device)) if rule else []
     arrays = {f"layer{i}": a.flatten(1).cpu().numpy().astype(np.float32) for i, a in enumerate(layers, start=1)}
     arrays |= {"conditions": np.array(names), "pixels": x.flatten(1).numpy()}
     if (folder / LABELS).exists():

@@ -13,6 +13,7 @@ from brainlm.errors import ConfigError, DataError
 from brainlm.io.activity import load_arrays
 from brainlm.learning import LEARNING_RULES
 from brainlm.networks.build import make_network
+from brainlm.rsa.models import network_models
 from brainlm.steps.train_network import train_network
 
 SPIKING = ("reward_stdp", "spiking_conversion", "stdp", "surrogate_gradient")  # defined for spiking networks only
@@ -121,6 +122,19 @@ def test_activity_is_the_stored_networks_response_to_the_pictures(bids_root, tmp
     with torch.no_grad():
         for i, activity in enumerate(network.activities(x), start=1):
             assert np.allclose(arrays[f"layer{i}"], activity.flatten(1), atol=1e-6)
+
+
+def test_a_pair_that_is_not_defined_stays_in_the_table_with_the_reason(bids_root, tmp_path):
+    row = train(bids_root, tmp_path, "stdp", network="mlp")
+    assert row["status"] == "not_defined" and row["accuracy"] == "n/a"
+    assert row["deviations"].startswith("Learning rule stdp is not defined for a network with rates: ")
+    arrays, about = load_arrays(tmp_path / "activity.npz")
+    assert about["status"] == "not_defined" and not any(name.startswith("layer") for name in arrays)
+    train(bids_root, tmp_path / "other", "backprop", passes=1)
+    models = network_models(
+        [load_arrays(tmp_path / "activity.npz"), load_arrays(tmp_path / "other/activity.npz")], "correlation"
+    )
+    assert set(models.names["learning_rule"].dropna()) == {"backprop"}
 
 
 def test_a_network_that_diverges_stays_in_the_table(bids_root, tmp_path):
