@@ -7,7 +7,8 @@ export UV_COMPILE_BYTECODE ?= 1
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: install demo lint test-fast test validate validate-null validate-demo validate-studyforrest
+VALIDATIONS := validate-null validate-demo validate-studyforrest validate-mnist-rules validate-rule-speed
+.PHONY: install demo lint test-fast test validate $(VALIDATIONS)
 install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
@@ -34,7 +35,7 @@ test: lint
 	python -m pytest
 
 # Long claims; each writes benchmarks/results/NAME.json
-validate: validate-null validate-demo validate-studyforrest
+validate: $(VALIDATIONS)
 
 validate-null: install
 	python benchmarks/null_decoding.py
@@ -45,3 +46,11 @@ validate-demo: install
 validate-studyforrest: install
 	snakemake --configfile config/examples/studyforrest.yaml --config bids_root=$(BRAINLM_REAL_DATA)/studyforrest-bids
 	python benchmarks/studyforrest_map.py results/studyforrest $(BRAINLM_REAL_DATA)/studyforrest-bids
+
+validate-mnist-rules: install
+	python benchmarks/mnist_rules.py
+	python benchmarks/mnist_rules.py --table
+
+validate-rule-speed: install
+	python benchmarks/learning_rules.py
+	python benchmarks/learning_rules.py --table
