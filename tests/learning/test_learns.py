@@ -9,6 +9,7 @@ from learning.cases import make_rule
 from brainlm.learning import LEARNING_RULES
 from brainlm.networks.build import make_network
 
+DLL = "dendritic_localized_learning"
 SPIKING = ("stdp", "reward_stdp", "surrogate_gradient", "spiking_conversion")
 OPTIONS = {
     "forward_forward": {"threshold": 0.3, "sharpness": 10.0},
@@ -61,3 +62,52 @@ def test_held_out_accuracy_is_above_chance(rule_name):
         right = (rule.respond(network, x_test)[-1].argmax(1) == y_test).float().mean().item()
     assert right - 1.96 * math.sqrt(right * (1 - right) / 400) > 0.25
     assert sum(losses[-50:]) < sum(losses[:50])
+
+
+def sentences(n, seed):
+    """Six word vectors from 0 to 1; two neighbours are the mark of one of three classes, anywhere."""
+    rng = torch.Generator().manual_seed(seed)
+    marks = torch.rand(3, 2, 4, generator=torch.Generator().manual_seed(5)).round()
+    x, y = torch.rand(n, 6, 4, generator=rng), torch.randint(3, (n,), generator=rng)
+    for sentence, label, place in zip(x, y, torch.randint(5, (n,), generator=rng), strict=True):
+        sentence[place : place + 2] = marks[label]
+    return x, y
+
+
+def symbols(n, seed):
+    """Three symbols at random; the answer at each time is the symbol before, which only a memory can give."""
+    rng = torch.Generator().manual_seed(seed)
+    drawn = torch.randint(3, (n, 6), generator=rng)
+    return torch.nn.functional.one_hot(drawn, 3).float(), drawn.roll(1, 1).index_fill(1, torch.tensor(0), 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("rule_name", "network_name", "rate"),
+    [
+        *((rule, "rnn", 0.1) for rule in ("backprop", "feedback_alignment", "fixed_prediction_coding", DLL)),
+        *((rule, "textcnn", 0.05) for rule in ("backprop", "feedback_alignment", DLL)),
+        *((rule, "spiking_textcnn", 0.2) for rule in ("surrogate_gradient", "spiking_conversion")),
+        ("surrogate_gradient", "spiking_transformer", 0.05),
+    ],
+)
+def test_sequences_are_learned(rule_name, network_name, rate):
+    """As above, for 300 held-out sequences of three classes; of the recurrent network, at its last time."""
+    draw = symbols if network_name == "rnn" else sentences
+    (x, y), (x_test, y_test) = draw(600, 0), draw(300, 1)
+    torch.manual_seed(0)
+    sizes = {"hidden": [16], "filters": 12, "windows": (2, 3), "n_steps": 8, "width": 24, "blocks": 1}
+    network = make_network(network_name, x[:1], 3, sizes)
+    options = {"steps": 8, "rate": 1.0} if rule_name == "fixed_prediction_coding" else {}
+    rule = make_rule(rule_name, network, x, **options)
+    parameters = [p for p in [*network.parameters(), *rule.parameters()] if p.requires_grad]
+    optimizer, rng = torch.optim.SGD(parameters, lr=rate, momentum=0.9), torch.Generator().manual_seed(2)
+    for _ in range(200):
+        batch = torch.randint(len(x), (32,), generator=rng)
+        optimizer.zero_grad()
+        rule.assign_gradients(network, x[batch], y[batch])
+        optimizer.step()
+    with torch.no_grad():
+        answers = rule.respond(network, x_test)[-1].argmax(-1)
+    right = (answers == y_test).float().reshape(300, -1)[:, -1].mean().item()
+    assert right - 1.96 * math.sqrt(right * (1 - right) / 300) > 1 / 3
