@@ -28,11 +28,12 @@ lint: install
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
+# a worker a core; slow tests use all cores themselves
 test-fast: lint
-	python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 python -m pytest -n auto -m "not slow"
 
-test: lint
-	python -m pytest
+test: test-fast
+	python -m pytest -m slow
 
 # Long claims; each writes benchmarks/results/NAME.json
 validate: $(VALIDATIONS)
