@@ -1,4 +1,9 @@
-"""What the RSA benchmarks share: timing side by side, and a JSON that says where and from what it came."""
+"""What the RSA benchmarks share: timing side by side, and a JSON that says where and from what it came.
+
+Run on its own it writes the tables of docs/rsa.md anew from benchmarks/results:
+
+    python benchmarks/rsa_record.py
+"""
 
 import json
 import os
@@ -58,3 +63,54 @@ def write(name: str, rows: list[dict], **more: object) -> None:
     path = ROOT / "benchmarks" / "results" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(about | more | {"rows": rows}, indent=2) + "\n", encoding="utf-8")
+
+
+def speed_table() -> str:
+    """Markdown of all timings."""
+    lines = ["| task | beside | theirs (s) | ours (s) | ratio | largest difference |", "|---|---|---|---|---|---|"]
+    for name in ("rsa_searchlight", "rsa_bootstrap", "rsa_timecourse"):
+        for found in load(name)["rows"]:
+            numbers = (
+                f"{found['peer_s']:.3g} | {found['ours_s']:.3g} | {found['ratio']:.3g} | {found['max_difference']:.0e}"
+            )
+            lines.append(f"| {found['task']} | `{found['peer']}` | {numbers} |")
+    about = load("rsa_searchlight")
+    shuffled = [about[f"permutations_{n}_models"]["ratio"] for n in (1, 8)]
+    lines += [
+        "",
+        f"A thousand label permutations of a searchlight take {shuffled[0]:.1f} times one pass with one model, ",
+    ]
+    lines[-1] += f"{shuffled[1]:.1f} times with eight. Crossnobis with a precision for each centre took "
+    lines[-1] += f"{about['peak_above_data_mb']:.0f} MB above {about['data_mb']:.0f} MB of data. Measured on "
+    lines[-1] += f"{about['machine']}, {about['threads']} thread, under a load of {about['load_average']:.1f}."
+    return "\n".join(lines)
+
+
+def coverage_table() -> str:
+    """Markdown of the simulated intervals."""
+    lines = ["| dimensions | subjects | conditions | of | coverage (95 % interval) | subjects alone drawn |"]
+    lines.append("|---|---|---|---|---|---|")
+    for row in load("rsa_coverage")["rows"]:
+        size = f"{row['dimensions']} | {row['subjects']} | {row['conditions']} | {row['of']}"
+        held = f"{row['coverage']:.3f} ({row['low']:.3f}-{row['high']:.3f}) | {row['coverage_subjects_only']:.3f}"
+        lines.append(f"| {size} | {held} |")
+    return "\n".join(lines)
+
+
+def load(name: str) -> dict:
+    """What a benchmark wrote."""
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def main() -> None:
+    """Put the tables between their marks in docs/rsa.md."""
+    path = ROOT / "docs" / "rsa.md"
+    text = path.read_text(encoding="utf-8")
+    for name, table in (("speed", speed_table()), ("coverage", coverage_table())):
+        before, rest = text.split(f"<!-- {name} -->\n")
+        text = f"{before}<!-- {name} -->\n{table}\n<!-- end {name} -->\n" + rest.split(f"<!-- end {name} -->\n")[1]
+    path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -43,7 +43,7 @@ def peer(values: np.ndarray, models: np.ndarray, comparison: str, half_width: in
     """mne-rsa: models x windows."""
     patches = mne_rsa.searchlight(values.shape, temporal_radius=half_width)
     options = {"data_rdm_metric": "correlation", "rsa_metric": comparison, "verbose": False}
-    return np.asarray(mne_rsa.rsa_array(values, list(models), patches, **options).T)
+    return np.asarray(mne_rsa.rsa_array(values, list(models), patches, **options))
 
 
 if __name__ == "__main__":
