@@ -28,7 +28,7 @@ from scipy.spatial.distance import pdist
 from brainlm.records import Space
 from brainlm.rsa.compare import compare
 from brainlm.rsa.patches import Patches
-from brainlm.rsa.searchlight import Searchlight, _voxel_rows, searchlight_permutations
+from brainlm.rsa.searchlight import Searchlight, searchlight_permutations
 
 N_CONDITIONS, N_RUNS, N_SAMPLES, N_MODELS, N_CENTRES = 60, 5, 600, 8, 10_000
 COMPARISONS = {"pearson": "corr", "spearman": "spearman", "rho_a": "rho-a", "whitened_cosine": "cosine_cov"}
@@ -96,23 +96,13 @@ def crossnobis(
         return np.array(found)
 
     peer_s, found = timed(peer, repeats=5)
-    if residuals is None:
-        searchlight = Searchlight(values, space, 2.99, "crossnobis", unit_noise(len(space)))
-        searchlight._noise = None  # patterns as they are: rsatoolbox's identity
-        searchlight._rows = _voxel_rows(values, "crossnobis")
-    else:
-        searchlight = Searchlight(values, space, 2.99, "crossnobis", residuals)
+    searchlight = Searchlight(values, space, 2.99, "crossnobis", residuals, whiten=residuals is not None)
     ours_s, rdms = timed(lambda: all_rdms(searchlight, centres), repeats=5)
     difference = largest_difference(rdms[:n_peer], found)
     name, target = (
         ("crossnobis, 5 runs", 80) if residuals is None else ("crossnobis, shrinkage precision per centre", 25)
     )
     return row(name, "loop of calc_rdm", scaled(peer_s, n_peer), ours_s, difference, target, peer_centres=n_peer)
-
-
-def unit_noise(n_voxels: int) -> np.ndarray:
-    """Something that varies, where no noise is used."""
-    return np.array([[1.0], [-1.0], [1.0]]) * np.ones(n_voxels)
 
 
 def evaluation(rdms: np.ndarray, models: np.ndarray, comparison: str, n_peer: int) -> list[dict]:

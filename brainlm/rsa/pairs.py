@@ -38,11 +38,11 @@ def square(rdms: Float[np.ndarray, "*batch pairs"]) -> Float[np.ndarray, "*batch
     return full
 
 
-def triangle(full: Float[np.ndarray, "*batch conditions conditions"]) -> Float[np.ndarray, "*batch pairs"]:
-    """The upper triangle, row by row."""
-    n = full.shape[-1]
+def triangle(full: Float[np.ndarray, "*batch conditions columns"]) -> Float[np.ndarray, "*batch pairs"]:
+    """The upper triangle, row by row; columns beyond the conditions are left alone."""
+    n, width = full.shape[-2:]
     rows, columns = pair_places(n)
-    return np.take(full.reshape(*full.shape[:-2], n * n), rows * n + columns, axis=-1, mode="clip")
+    return np.take(full.reshape(*full.shape[:-2], n * width), rows * width + columns, axis=-1, mode="clip")
 
 
 def shuffled_pairs(orders: Int[np.ndarray, "shuffles conditions"]) -> Int[np.ndarray, "shuffles pairs"]:

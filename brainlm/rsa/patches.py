@@ -39,10 +39,30 @@ class Patches:
         self._centres = np.flatnonzero(self._lookup < self.n_voxels)
         steps = np.array([shape[1] * shape[2], shape[2], 1])
         self._steps = offsets @ steps
+        self._depth = shape[2]
+        # of a voxel and its next along the last axis: what both patches hold, seen from the first, and what only one
+        in_both = np.isin(self._steps - 1, self._steps)
+        before = np.isin(self._steps + 1, self._steps)
+        self._common = self._steps[in_both]
+        self._own = np.stack([self._steps[~in_both], self._steps[~before]])
 
     def members(self, centres: Int[np.ndarray, " centres"]) -> Int[np.ndarray, "centres places"]:
         """The voxels around each centre; ``n_voxels`` stands where the sphere leaves the mask."""
         return self._lookup[self._centres[centres][:, None] + self._steps]
+
+    def shared(
+        self, centres: Int[np.ndarray, " centres"]
+    ) -> tuple[Int[np.ndarray, "couples common"], Int[np.ndarray, " centres"], Int[np.ndarray, "centres own"]]:
+        """The patches in two parts: what a couple of neighbours has in common, and what each has alone.
+
+        Couples are fixed by the place in the volume, so a patch is cut into the same parts whoever is asked for beside
+        it. Gives the voxels of each couple, the couple of each centre, and the rest of each centre's voxels.
+        """
+        places = self._centres[centres]
+        second = places % self._depth % 2
+        couples, which = np.unique(places - second, return_inverse=True)
+        common = self._lookup[couples[:, None] + self._common]
+        return common, which, self._lookup[places[:, None] + self._own[second]]
 
     def count(self, centres: Int[np.ndarray, " centres"]) -> Int[np.ndarray, " centres"]:
         """How many voxels each patch has."""

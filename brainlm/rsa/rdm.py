@@ -103,12 +103,12 @@ def mahalanobis(
     return distances(whiten(values, covariance), "squared_euclidean")
 
 
-def squared_from_gram(gram: Float[np.ndarray, "*batch conditions conditions"]) -> Float[np.ndarray, "*batch pairs"]:
+def squared_from_gram(gram: Float[np.ndarray, "*batch conditions columns"]) -> Float[np.ndarray, "*batch pairs"]:
     """Squared distances of all pairs from the inner products of all conditions."""
     power = np.diagonal(gram, axis1=-2, axis2=-1)
     squared = triangle(gram)
     squared *= -2
-    for places in pair_places(gram.shape[-1]):
+    for places in pair_places(gram.shape[-2]):
         squared += np.take(power, places, axis=-1, mode="clip")
     return squared
 

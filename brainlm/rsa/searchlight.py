@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.linalg import helmert
 from scipy.linalg.blas import dtrsm
 
 from brainlm.errors import ConfigError, choose
@@ -17,8 +16,9 @@ from brainlm.records import Space
 from brainlm.rsa.compare import COMPARISONS, InnerProduct, compare
 from brainlm.rsa.noise import FEWEST_SAMPLES, shrinkage_intensity
 from brainlm.rsa.pairs import permute_pairs
+from brainlm.rsa.patch_measures import SEARCHLIGHT_MEASURES, gram, voxel_rows
 from brainlm.rsa.patches import Patches
-from brainlm.rsa.rdm import WHITENED, check_values, squared_from_gram, triangle
+from brainlm.rsa.rdm import WHITENED, check_values
 
 CHUNK = 32  # centres: more do not fit the processor's cache and are slower
 FEWEST_VOXELS = 3  # two points always correlate by 1 or -1
@@ -54,7 +54,8 @@ class Searchlight:
     """Patterns around every voxel of a mask, ready to be turned into RDMs by one measure.
 
     Measures in WHITENED are normalised in each patch by the shrinkage covariance of the residuals there; without
-    residuals, by what differs between runs for the same condition. Squared distances are divided by the patch's size.
+    residuals, by what differs between runs for the same condition; with ``whiten`` off, not at all. Squared distances
+    are divided by the patch's size.
 
     Raises
     ------
@@ -72,6 +73,7 @@ class Searchlight:
         measure: str,
         residuals: Float[np.ndarray, "samples voxels"] | None = None,
         fewest_voxels: int = FEWEST_VOXELS,
+        whiten: bool = True,
     ) -> None:
         self.measure = choose("searchlight measure", measure, list(SEARCHLIGHT_MEASURES))
         self.patches = Patches(space, radius_mm)
@@ -81,10 +83,10 @@ class Searchlight:
         if measure == "crossnobis" and self.n_runs < 2:
             raise ValueError(f"Crossnobis needs at least 2 runs; got {self.n_runs}. Choose another measure.")
         self._noise = None
-        if measure in WHITENED:
+        if measure in WHITENED and whiten:
             values, self._noise = _standardised(values, residuals)
             self._fourth = _fourth_powers(self._noise)
-        self._rows = _voxel_rows(values, measure)
+        self._rows = voxel_rows(values, measure)
 
     def __len__(self) -> int:
         return self.patches.n_voxels
@@ -100,13 +102,10 @@ class Searchlight:
             yield self._rdms(centres[start : start + chunk])
 
     def _rdms(self, centres: np.ndarray) -> SearchlightRdms:
-        members = self.patches.members(centres)
-        n_voxels = (members < self.patches.n_voxels).sum(1)
-        patterns = [rows.take(members, axis=0, mode="clip") for rows in self._rows]  # no index is out of range
-        if self._noise is not None:
-            self._whiten(patterns, members)
+        n_voxels = self.patches.count(centres)
+        grams = self._shared_grams(centres) if self._noise is None else self._whitened_grams(centres)
         with np.errstate(invalid="ignore", divide="ignore"):
-            rdms = SEARCHLIGHT_MEASURES[self.measure](*patterns, n_voxels)
+            rdms = SEARCHLIGHT_MEASURES[self.measure](grams, n_voxels, self.n_runs)
         enough = n_voxels >= self.fewest_voxels
         undefined = ~np.isfinite(rdms).all(1) & enough
         if undefined.any():
@@ -118,19 +117,35 @@ class Searchlight:
         rdms[~enough] = np.nan
         return SearchlightRdms(centres, rdms, n_voxels)
 
-    def _whiten(self, patterns: list[np.ndarray], members: np.ndarray) -> None:
-        """Divide each patch's patterns (centres voxels rest) by the Cholesky factor of its shrunk noise correlation."""
-        noise = self._noise.take(members, axis=0, mode="clip").astype(float, copy=False)
+    def _shared_grams(self, centres: np.ndarray) -> list[np.ndarray]:
+        """Gram matrices of each patch, the part that two neighbours share being multiplied once."""
+        common, which, own = self.patches.shared(centres)
+        found = []
+        for rows in self._rows:
+            grams = gram(_take(rows, common))[which]
+            grams += gram(_take(rows, own))
+            found.append(grams)
+        return found
+
+    def _whitened_grams(self, centres: np.ndarray) -> list[np.ndarray]:
+        """Gram matrices after patterns are divided by the Cholesky factor of the patch's shrunk noise correlation."""
+        members = self.patches.members(centres)
+        patterns = [_take(rows, members) for rows in self._rows]
+        for place, factor in enumerate(np.linalg.cholesky(self._noise_correlation(members))):
+            for some in patterns:  # in place: the transpose is in Fortran's order
+                dtrsm(1.0, factor.T, some[place].reshape(len(factor), -1).T, side=1, lower=0, overwrite_b=1)
+        return [gram(some) for some in patterns]
+
+    def _noise_correlation(self, members: np.ndarray) -> np.ndarray:
+        noise = _take(self._noise, members).astype(float, copy=False)
         n_samples = noise.shape[-1]
         correlation = noise @ np.swapaxes(noise, 1, 2) / (n_samples - 1)
         together = np.einsum("cvt,cvt->ct", noise, noise)
         moments = np.square(together).sum(1) - self._fourth[members].sum(1)
         correlation *= 1 - shrinkage_intensity(correlation, moments, n_samples)[:, None, None]
         diagonal = np.arange(members.shape[1])
-        correlation[:, diagonal, diagonal] = 1
-        for place, factor in enumerate(np.linalg.cholesky(correlation)):
-            for some in patterns:  # in place: the transpose is in Fortran's order
-                dtrsm(1.0, factor.T, some[place].reshape(len(factor), -1).T, side=1, lower=0, overwrite_b=1)
+        correlation[:, diagonal, diagonal] = 1  # also of places outside the mask, which are zeros
+        return correlation
 
 
 def searchlight_map(
@@ -218,6 +233,10 @@ def _joined(parts: list[SearchlightRdms]) -> SearchlightRdms:
     return SearchlightRdms(*(np.concatenate(some) for some in zip(*arrays, strict=True)))
 
 
+def _take(rows: np.ndarray, members: np.ndarray) -> np.ndarray:
+    return rows.take(members, axis=0, mode="clip")  # no index is out of range; numpy's own check costs a copy
+
+
 def _standardised(values: np.ndarray, residuals: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Patterns in units of each voxel's noise, and the noise (voxels x samples, then a row of 0) of variance 1."""
     if residuals is None:
@@ -244,74 +263,3 @@ def _standardised(values: np.ndarray, residuals: np.ndarray | None) -> tuple[np.
 def _fourth_powers(noise: np.ndarray) -> np.ndarray:
     parts = (np.square(noise[start : start + _BLOCK].astype(float)) for start in range(0, len(noise), _BLOCK))
     return np.concatenate([np.einsum("vt,vt->v", squares, squares) for squares in parts])
-
-
-def _voxel_rows(values: np.ndarray, measure: str) -> list[np.ndarray]:
-    """Patterns as voxels x (runs, conditions), a patch being whole rows; the last row, of zeros, is outside the mask.
-
-    Crossnobis needs the Gram matrix of the sum over runs S less that of all runs. In orthonormal contrasts between
-    runs Y that is (1 - 1/M) SS' - YY': a run less to multiply than the runs themselves.
-    """
-    if measure == "crossnobis":
-        n_runs = len(values)
-        total = np.sqrt(1 - 1 / n_runs) * values.sum(0, keepdims=True)
-        kept = [total, np.tensordot(helmert(n_runs), values, 1)]
-    else:
-        kept = [values.mean(0, keepdims=True)]
-    if measure == "correlation":
-        kept[0] -= kept[0].mean(-1, keepdims=True)  # no correlation changes, and large means cost no precision
-    rows = [np.zeros((some.shape[-1] + 1, *some.shape[:2])) for some in kept]
-    for row, some in zip(rows, kept, strict=True):
-        row[:-1] = np.moveaxis(some, -1, 0)
-    return rows
-
-
-def _gram(patterns: np.ndarray) -> np.ndarray:
-    """Inner products of conditions, summed over all axes between the first and the last."""
-    flat = patterns.reshape(len(patterns), -1, patterns.shape[-1])
-    return np.swapaxes(flat, 1, 2) @ flat
-
-
-def _crossnobis(total: np.ndarray, contrasts: np.ndarray, n_voxels: np.ndarray) -> np.ndarray:
-    n_runs = contrasts.shape[2] + 1
-    gram = _gram(total)
-    gram -= _gram(contrasts)
-    return squared_from_gram(gram) / (n_runs * (n_runs - 1) * n_voxels[:, None])
-
-
-def _squared_euclidean(patterns: np.ndarray, n_voxels: np.ndarray) -> np.ndarray:
-    centred = patterns - patterns.mean(-1, keepdims=True)
-    return np.maximum(squared_from_gram(_gram(centred)), 0) / n_voxels[:, None]
-
-
-def _euclidean(patterns: np.ndarray, n_voxels: np.ndarray) -> np.ndarray:
-    return np.sqrt(_squared_euclidean(patterns, n_voxels) * n_voxels[:, None])
-
-
-def _cosine(patterns: np.ndarray, n_voxels: np.ndarray) -> np.ndarray:
-    gram = _gram(patterns)
-    return _one_minus_cosine(gram, np.diagonal(gram, axis1=1, axis2=2))
-
-
-def _correlation(patterns: np.ndarray, n_voxels: np.ndarray) -> np.ndarray:
-    gram, sums = _gram(patterns), patterns.sum((1, 2))
-    around_zero = np.diagonal(gram, axis1=1, axis2=2)
-    gram = gram - sums[:, :, None] * (sums / n_voxels[:, None])[:, None]
-    return _one_minus_cosine(gram, around_zero)
-
-
-def _one_minus_cosine(gram: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """NaN where a pattern is constant but for rounding, next to its size around zero."""
-    power = np.diagonal(gram, axis1=1, axis2=2)
-    inverse = 1 / np.sqrt(np.where(power > 1e-13 * scale, power, np.nan))
-    return 1 - triangle(gram * inverse[:, :, None] * inverse[:, None])
-
-
-SEARCHLIGHT_MEASURES: dict[str, Callable[..., np.ndarray]] = {
-    "correlation": _correlation,
-    "cosine": _cosine,
-    "euclidean": _euclidean,
-    "squared_euclidean": _squared_euclidean,
-    "mahalanobis": _squared_euclidean,
-    "crossnobis": _crossnobis,
-}

@@ -1,5 +1,7 @@
 """Searchlights against loops over regions, and planted places."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
@@ -9,14 +11,10 @@ from brainlm.records import Space
 from brainlm.rsa.compare import COMPARISONS, compare
 from brainlm.rsa.noise import shrinkage_covariance, whiten
 from brainlm.rsa.pairs import permute_pairs
+from brainlm.rsa.patch_measures import SEARCHLIGHT_MEASURES
 from brainlm.rsa.patches import Patches, sphere_offsets
 from brainlm.rsa.rdm import crossnobis, distances
-from brainlm.rsa.searchlight import (
-    SEARCHLIGHT_MEASURES,
-    Searchlight,
-    searchlight_map,
-    searchlight_permutations,
-)
+from brainlm.rsa.searchlight import Searchlight, searchlight_map, searchlight_permutations
 
 OBLIQUE = np.array([[2.0, 0.3, 0, -20], [-0.3, 2.0, 0.4, 5], [0, -0.5, 3.1, 7], [0, 0, 0, 1]])
 
@@ -50,6 +48,38 @@ def test_the_radius_is_inclusive(radius_mm, count):
     assert len(sphere_offsets(np.eye(4), radius_mm)) == count
     full = Patches(Space(np.ones((7, 7, 7), dtype=bool), np.eye(4)), radius_mm)
     assert full.count(np.array([171]))[0] == count  # the middle voxel
+
+
+@pytest.mark.parametrize("radius_mm", [1.5, 3.3, 6.0])
+def test_the_parts_of_a_patch_make_it_up(radius_mm):
+    where = space(affine=np.diag([1.4, 2.0, 3.0, 1]))  # at 1.5 mm a patch reaches along one axis only
+    patches = Patches(where, radius_mm)
+    centres = np.random.default_rng(0).permutation(len(where))[:50]
+    common, which, own = patches.shared(centres)
+    joined = np.sort(np.concatenate([common[which], own], axis=1), axis=1)
+    assert np.array_equal(joined, np.sort(patches.members(centres), axis=1))
+    assert len(common) < len(centres)
+
+
+def test_without_whitening_crossnobis_takes_patterns_as_they_are():
+    where = space()
+    values, _ = recording(where)
+    found = next(Searchlight(values, where, 6.0, "crossnobis", whiten=False).chunks(np.array([20])))
+    members = Patches(where, 6.0).members(np.array([20]))[0]
+    assert np.allclose(found.rdms[0], crossnobis(values[:, :, members[members < len(where)]]), rtol=0, atol=1e-12)
+
+
+def test_memory_grows_with_the_chunk_and_not_with_the_brain():
+    peaks = []
+    for shape, chunk in (((16, 16, 16), 8), ((24, 24, 24), 8), ((16, 16, 16), 128)):
+        where = Space(np.ones(shape, dtype=bool), np.eye(4))
+        searchlight = Searchlight(*recording(where)[:1], where, 3.0, "crossnobis", recording(where)[1])
+        tracemalloc.start()
+        for _ in searchlight.chunks(np.arange(500), chunk):
+            pass
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0] and peaks[2] > 4 * peaks[0]
 
 
 @pytest.mark.parametrize("measure", sorted(SEARCHLIGHT_MEASURES))
