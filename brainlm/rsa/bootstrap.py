@@ -28,7 +28,7 @@ class Estimate:
 
     values: Float[np.ndarray, "contrasts brains"]
     variance: Float[np.ndarray, "contrasts brains"]
-    dof: int
+    dof: int | Float[np.ndarray, "contrasts brains"]
 
     def interval(
         self, level: float = 0.95
@@ -70,7 +70,8 @@ def bootstrap(
     it. With ``ceilings`` two rows follow: the lower and upper noise ceiling.
 
     Conditions and subjects drawn together count the noise of both twice, so three variances are combined (Schuett et
-    al. 2023); the variance over seeds is added. Degrees of freedom: the smallest factor less 1.
+    al. 2023). Degrees of freedom: the smaller of the two less 1. The variance over seeds is added, with its own degrees
+    of freedom by Welch and Satterthwaite.
 
     Raises
     ------
@@ -85,12 +86,20 @@ def bootstrap(
         full = np.concatenate([full, _ceilings(brains, comparison)])
     parts = _drawn_variances(models, brains, comparison, draws, factors, weights, ceilings)
     variance = _corrected(parts, brains.shape[0], draws.conditions.shape[1]) if parts else np.zeros(full.shape)
-    sizes = {"conditions": draws.conditions.shape[1], "subjects": len(brains), "seeds": draws.seeds.shape[1]}
-    if "seeds" in factors:
-        n_seeds = sizes["seeds"]
-        spread = np.var(_seed_means(models, brains, comparison, draws, weights, seeds), axis=0, ddof=1)
-        variance = variance + n_seeds / (n_seeds - 1) * np.pad(spread, ((0, len(full) - len(weights)), (0, 0)))
-    return Estimate(full, variance, min(sizes[factor] for factor in factors) - 1)
+    sizes = {"conditions": draws.conditions.shape[1], "subjects": len(brains)}
+    dof = min((sizes[factor] for factor in factors if factor != "seeds"), default=2) - 1
+    if "seeds" not in factors:
+        return Estimate(full, variance, dof)
+    n_seeds = draws.seeds.shape[1]
+    spread = np.var(_seed_means(models, brains, comparison, draws, weights, seeds), axis=0, ddof=1)
+    of_seeds = n_seeds / (n_seeds - 1) * np.pad(spread, ((0, len(full) - len(weights)), (0, 0)))
+    return Estimate(full, variance + of_seeds, _joint_dof(variance, dof, of_seeds, n_seeds - 1))
+
+
+def _joint_dof(one: np.ndarray, dof_one: int, other: np.ndarray, dof_other: int) -> np.ndarray:
+    """Degrees of freedom of a sum of two independent variances (Welch-Satterthwaite)."""
+    parts = one**2 / dof_one + other**2 / dof_other
+    return np.divide((one + other) ** 2, parts, out=np.full(one.shape, float(min(dof_one, dof_other))), where=parts > 0)
 
 
 def pairwise_contrasts(n_models: int) -> tuple[Float[np.ndarray, "pairs models"], list[tuple[int, int]]]:

@@ -40,24 +40,37 @@ def crossvalidate_mixture(
     ConfigError
         If a fold would hold fewer than 4 conditions.
     """
-    n = n_conditions_of(components.shape[1])
-    if n_folds < 2 or n // n_folds < FEWEST_IN_FOLD:
-        raise ConfigError(
-            f"Cross-validation over conditions needs 2 folds or more of at least {FEWEST_IN_FOLD}; got {n} conditions "
-            f"in {n_folds} folds. Choose from 2 to {n // FEWEST_IN_FOLD}."
-        )
-    folds = [np.sort(part) for part in np.array_split(rng.permutation(n), n_folds)]
+    folds = condition_folds(components.shape[1], n_folds, rng)
     values = np.empty((len(brains), n_folds))
     weights = np.empty((len(brains), n_folds, len(components)))
     for subject, own in enumerate(brains):
         others = np.delete(brains, subject, 0) if len(brains) > 1 else brains
-        for fold, test in enumerate(folds):
-            training = np.setdiff1d(np.arange(n), test)
+        for fold, (training, test) in enumerate(folds):
             weights[subject, fold] = fit_weights(among(components, training), among(others, training), comparison)
             mixture = weights[subject, fold] @ among(components, test)
             like = compare(mixture[None], among(own[None], test), comparison)[0, 0]
             values[subject, fold] = like if weights[subject, fold].any() else 0.0
     return MixtureFit(values.mean(1), weights)
+
+
+def condition_folds(
+    n_pairs: int, n_folds: int, rng: np.random.Generator
+) -> list[tuple[Int[np.ndarray, " training"], Int[np.ndarray, " test"]]]:
+    """Training and test conditions of each fold, at random.
+
+    Raises
+    ------
+    ConfigError
+        If a fold would hold fewer than 4 conditions.
+    """
+    n = n_conditions_of(n_pairs)
+    if n_folds < 2 or n // n_folds < FEWEST_IN_FOLD:
+        raise ConfigError(
+            f"Cross-validation over conditions needs 2 folds or more of at least {FEWEST_IN_FOLD}; got {n} conditions "
+            f"in {n_folds} folds. Choose from 2 to {n // FEWEST_IN_FOLD}."
+        )
+    tests = [np.sort(part) for part in np.array_split(rng.permutation(n), n_folds)]
+    return [(np.setdiff1d(np.arange(n), test), test) for test in tests]
 
 
 def fit_weights(
