@@ -75,14 +75,14 @@ def speed_table() -> str:
             )
             lines.append(f"| {found['task']} | `{found['peer']}` | {numbers} |")
     about = load("rsa_searchlight")
-    shuffled = [about[f"permutations_{n}_models"]["ratio"] for n in (1, 8)]
-    lines += [
-        "",
-        f"A thousand label permutations of a searchlight take {shuffled[0]:.1f} times one pass with one model, ",
+    one, eight = (about[f"permutations_{n}_models"]["ratio"] for n in (1, 8))
+    memory = f"{about['peak_above_data_mb']:.0f} MB above {about['data_mb']:.0f} MB of data"
+    told = [
+        f"A thousand label permutations of a searchlight take {one:.1f} times one pass with one model, {eight:.1f} times",
+        f"with eight. Crossnobis with a precision for each centre took {memory}.",
+        f"Measured on {about['machine']}, threads: {about['threads']}, under a load of {about['load_average']:.1f}.",
     ]
-    lines[-1] += f"{shuffled[1]:.1f} times with eight. Crossnobis with a precision for each centre took "
-    lines[-1] += f"{about['peak_above_data_mb']:.0f} MB above {about['data_mb']:.0f} MB of data. Measured on "
-    lines[-1] += f"{about['machine']}, {about['threads']} thread, under a load of {about['load_average']:.1f}."
+    lines += ["", *told]
     return "\n".join(lines)
 
 
@@ -97,6 +97,13 @@ def coverage_table() -> str:
     return "\n".join(lines)
 
 
+def null_sentence() -> str:
+    """What was found where there is nothing to find."""
+    rows = load("rsa_null")["rows"]
+    counts = [f"{r['found']} of {r['of']} ({r['rows']}, 95 % {r['low']:.3f}-{r['high']:.3f})" for r in rows]
+    return f"In data sets of noise the smallest corrected p was at most 0.05 in {' and in '.join(counts)}."
+
+
 def load(name: str) -> dict:
     """What a benchmark wrote."""
     return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
@@ -106,7 +113,7 @@ def main() -> None:
     """Put the tables between their marks in docs/rsa.md."""
     path = ROOT / "docs" / "rsa.md"
     text = path.read_text(encoding="utf-8")
-    for name, table in (("speed", speed_table()), ("coverage", coverage_table())):
+    for name, table in (("speed", speed_table()), ("null", null_sentence()), ("coverage", coverage_table())):
         before, rest = text.split(f"<!-- {name} -->\n")
         text = f"{before}<!-- {name} -->\n{table}\n<!-- end {name} -->\n" + rest.split(f"<!-- end {name} -->\n")[1]
     path.write_text(text, encoding="utf-8")
