@@ -19,7 +19,7 @@ from brainlm.rsa.redrawn import redrawn
 FEWEST_SUBJECTS = 3  # below this nothing is said about the population of subjects
 FEWEST_CONDITIONS = 4
 FACTORS = ("conditions", "subjects", "seeds")
-_DRAWS_AT_ONCE = 100
+_AT_ONCE = 4_000_000  # similarities, so that memory does not grow with models, subjects and brain RDMs
 
 
 @dataclass(frozen=True)
@@ -172,8 +172,9 @@ def _drawn_variances(
         for name, some in zip(subjects, rows, strict=True):
             found.setdefault(name, []).append(some)
 
-    for start in range(0, len(draws.conditions), _DRAWS_AT_ONCE):
-        part = slice(start, start + _DRAWS_AT_ONCE)
+    step = int(np.clip(_AT_ONCE // (max(weights.shape) * brains.shape[0] * brains.shape[1]), 1, 100))
+    for start in range(0, len(draws.conditions), step):
+        part = slice(start, start + step)
         if "conditions" in factors:
             both = {"both": draws.subjects[part]} if "subjects" in factors else {}
             add(draws.conditions[part], {"conditions": everyone[part]} | both)

@@ -118,6 +118,20 @@ def test_variances_equal_those_of_copies_draw_by_draw():
     assert np.allclose(found.variance, expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("comparison", ["pearson", "spearman", "whitened_cosine"])
+def test_no_answer_depends_on_what_else_is_asked_or_on_the_size_of_parts(comparison, monkeypatch):
+    rng = np.random.default_rng(0)
+    models, brains = study(rng)
+    draws = make_draws(9, 5, 25, rng)
+    full = bootstrap(models, brains, comparison, draws, ceilings=True)
+    monkeypatch.setattr("brainlm.rsa.bootstrap._AT_ONCE", 1)
+    assert np.allclose(bootstrap(models, brains, comparison, draws, ceilings=True).variance, full.variance, rtol=1e-9)
+    alone = bootstrap(models[1:], brains[:, :1], comparison, draws)
+    assert np.allclose(alone.variance, full.variance[1:2, :1], rtol=1e-9) and alone.values[0, 0] == pytest.approx(
+        full.values[1, 0]
+    )
+
+
 def test_ceilings_are_rows_of_their_own():
     rng = np.random.default_rng(0)
     models, brains = study(rng)
