@@ -78,8 +78,8 @@ def speed_table() -> str:
     one, eight = (about[f"permutations_{n}_models"]["ratio"] for n in (1, 8))
     memory = f"{about['peak_above_data_mb']:.0f} MB above {about['data_mb']:.0f} MB of data"
     told = [
-        f"A thousand label permutations of a searchlight take {one:.1f} times one pass with one model, {eight:.1f} with",
-        f"eight. Crossnobis with a precision for each centre took {memory}.",
+        f"A thousand label permutations of a searchlight take {one:.1f} times one pass with one model,",
+        f"{eight:.1f} times with eight. Crossnobis with a precision for each centre took {memory}.",
         f"Measured on {about['machine']}, threads: {about['threads']}, under a load of {about['load_average']:.1f}.",
     ]
     lines += ["", *told]

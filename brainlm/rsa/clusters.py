@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
+from brainlm.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class Clusters:
@@ -25,31 +27,33 @@ def cluster_test(
     null: Float[np.ndarray, "draws points"],
     mask: Bool[np.ndarray, "*space"],
     forming_p: float = 0.01,
+    neighbours: Bool[np.ndarray, "*three"] | None = None,
 ) -> Clusters:
     """Cluster-mass test (Maris & Oostenveld 2007) of values against draws of the null hypothesis.
 
     Points are the True places of ``mask``: a volume, or all times of a course. A point belongs to a cluster above the
-    value that ``forming_p`` of its own null draws exceed, so that patches of unequal size are alike; neighbours share a
-    face, edge or corner. A mass is the sum of what exceeds. p = (k + 1) / (n + 1) over the largest mass of each draw.
+    value that ``forming_p`` of its own null draws exceed, so that patches of unequal size are alike. Neighbours share a
+    face, edge or corner, or are the True places of ``neighbours`` (3 along each axis) around its middle. A mass is the
+    sum of what exceeds. p = (k + 1) / (n + 1) over the largest mass of each draw.
 
     Raises
     ------
-    ValueError
+    ConfigError
         If ``forming_p`` is finer than the draws can tell.
     """
     fewest = int(np.ceil(1 / forming_p)) - 1
     if len(null) < fewest:
-        raise ValueError(f"Clusters formed at p = {forming_p:g} need at least {fewest} draws; got {len(null)}.")
+        raise ConfigError(f"Clusters formed at p = {forming_p:g} need at least {fewest} draws; got {len(null)}.")
     limit = np.quantile(np.concatenate([null, values[None]]), 1 - forming_p, axis=0)
-    labels, masses = _masses(values - limit, mask)
-    largest = np.array([max(_masses(draw - limit, mask)[1], default=0.0) for draw in null])
+    structure = ndimage.generate_binary_structure(mask.ndim, mask.ndim) if neighbours is None else neighbours
+    labels, masses = _masses(values - limit, mask, structure)
+    largest = np.array([max(_masses(draw - limit, mask, structure)[1], default=0.0) for draw in null])
     p = [(1 + (largest >= mass).sum()) / (len(null) + 1) for mass in masses]
     return Clusters(labels, np.array(masses), np.array(p))
 
 
-def _masses(above: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, list[float]]:
+def _masses(above: np.ndarray, mask: np.ndarray, structure: np.ndarray) -> tuple[np.ndarray, list[float]]:
     full = np.zeros(mask.shape)
     full[mask] = np.nan_to_num(above, nan=0.0)
-    structure = ndimage.generate_binary_structure(mask.ndim, mask.ndim)
     labels, n = ndimage.label(full > 0, structure)
     return labels[mask], [float(mass) for mass in ndimage.sum_labels(full, labels, np.arange(1, n + 1))]

@@ -1,6 +1,6 @@
 """Whether a similarity could be chance: conditions are what is shuffled, never pairs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,8 +44,12 @@ def group_permutation_test(
     comparison: str,
     n_permutations: int,
     rng: np.random.Generator,
+    null: Float[np.ndarray, "permutations models brains"] | None = None,
 ) -> Similarity:
-    """The same test of the mean similarity over subjects: each subject's RDM is compared, then values are averaged."""
+    """The same test of the mean similarity over subjects: each subject's RDM is compared, then values are averaged.
+
+    ``null``, if given, is filled with the values under each shuffle, which cluster correction needs.
+    """
     n_subjects, n_brains, n_pairs = brains.shape
     flat = brains.reshape(-1, n_pairs)
 
@@ -54,7 +58,15 @@ def group_permutation_test(
 
     values = mean(compare(models, flat, comparison))
     shuffles = permute_pairs(n_pairs, n_permutations, rng)
-    return _count_exceedances(values, (mean(_shuffled_values(models, flat, comparison, s)) for s in _parts(shuffles)))
+
+    def nulls() -> Iterator[np.ndarray]:
+        for part, some in enumerate(_parts(shuffles)):
+            shuffled = mean(_shuffled_values(models, flat, comparison, some))
+            if null is not None:
+                null[part * _FEW : part * _FEW + len(some)] = shuffled
+            yield shuffled
+
+    return _count_exceedances(values, nulls())
 
 
 def false_discovery_rate(p: Float[np.ndarray, "*tests"]) -> Float[np.ndarray, "*tests"]:

@@ -1,6 +1,6 @@
 """Rows of the table ``rsa``: every model against every brain RDM, with its p value, interval and ceiling."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -8,11 +8,14 @@ from jaxtyping import Float
 from scipy.stats import ttest_1samp
 
 from brainlm.rsa.bootstrap import FEWEST_SUBJECTS, bootstrap, make_draws
+from brainlm.rsa.clusters import cluster_test
 from brainlm.rsa.compare import compare, partial_compare
 from brainlm.rsa.inference import Similarity, false_discovery_rate, group_permutation_test
 from brainlm.rsa.models import Models
 from brainlm.rsa.noise_ceiling import noise_ceiling, noise_ceiling_null, run_ceiling, run_ceiling_null
 
+CORRECTIONS = ("max_statistic", "fdr", "cluster")
+ALONG_TIME = np.array([[False] * 3, [True] * 3, [False] * 3])  # models x times
 CEILING_DRAWS = 25  # of the null bound, whose spread is a tenth of its mean or less
 
 
@@ -61,7 +64,7 @@ def _rows(
     rng: np.random.Generator,
 ) -> pd.DataFrame:
     """Values with p values and intervals, one row a model and brain RDM, models outermost."""
-    found, others = _similarities(models, brains, settings, rng)
+    found, others = _similarities(models, brains, settings, rng, over_time=bool(names["time_s"].notna().all()))
     rows = names.merge(models.names.reset_index(names="model_index"), how="cross")
     rows = rows.assign(brain_index=np.repeat(np.arange(len(names)), len(models.names)))
     rows = rows.sort_values(["model_index", "brain_index"], kind="stable").reset_index(drop=True)
@@ -83,16 +86,16 @@ def _rows(
 
 
 def _similarities(
-    models: Models, brains: np.ndarray, settings: dict, rng: np.random.Generator
+    models: Models, brains: np.ndarray, settings: dict, rng: np.random.Generator, over_time: bool
 ) -> tuple[Similarity, dict[str, np.ndarray]]:
     """Tests, and further columns by name, all models x brains; models that are not finite get NaN everywhere."""
     finite = np.isfinite(models.rdms).all(1)
     if not finite.all():
-        found, others = _similarities(models.take(finite), brains, settings, rng)
+        found, others = _similarities(models.take(finite), brains, settings, rng, over_time)
         spread = Similarity(*(_spread(a, finite) for a in (found.values, found.p, found.p_corrected)))
         return spread, {name: _spread(values, finite) for name, values in others.items()}
     comparison = settings["comparison"]
-    found = group_permutation_test(models.rdms, brains, comparison, settings["n_permutations"], rng)
+    found = _tested(models, brains, settings, rng, over_time)
     draws = make_draws(len(models.conditions), len(brains), settings["n_bootstraps"], rng)
     factors = ("conditions", "subjects") if len(brains) >= FEWEST_SUBJECTS else ("conditions",)
     n = len(models.rdms)
@@ -104,6 +107,24 @@ def _similarities(
     numbers = {"minus_untrained": found_all.values, "minus_low": low, "minus_high": high, "minus_p": found_all.p(True)}
     others |= {name: _in_rows(values[n:], rows, found.values.shape) for name, values in numbers.items()}
     return found, others
+
+
+def _tested(
+    models: Models, brains: np.ndarray, settings: dict, rng: np.random.Generator, over_time: bool
+) -> Similarity:
+    """Permutation test; where clusters are asked for, ``p_corrected`` of times is that of their cluster.
+
+    Clusters run along time, within a model; the largest over all models corrects for all. Regions have no neighbours:
+    the maximum statistic corrects them.
+    """
+    shape = (settings["n_permutations"], len(models.rdms), brains.shape[1])
+    null = np.empty(shape) if over_time and settings["correction"] == "cluster" else None
+    found = group_permutation_test(models.rdms, brains, settings["comparison"], shape[0], rng, null)
+    if null is None:
+        return found
+    mask = np.ones(shape[1:], dtype=bool)
+    clusters = cluster_test(found.values.ravel(), null.reshape(shape[0], -1), mask, neighbours=ALONG_TIME)
+    return replace(found, p_corrected=clusters.p_of_points().reshape(mask.shape))
 
 
 def _minus_untrained(names: pd.DataFrame) -> tuple[np.ndarray, Float[np.ndarray, "differences models"]]:
@@ -146,7 +167,7 @@ def _spread(values: np.ndarray, finite: np.ndarray) -> np.ndarray:
 
 
 def _corrected(found: Similarity, correction: str) -> np.ndarray:
-    return {"max_statistic": lambda: found.p_corrected, "fdr": lambda: false_discovery_rate(found.p)}[correction]()
+    return false_discovery_rate(found.p) if correction == "fdr" else found.p_corrected
 
 
 def _run_ceilings(runs: np.ndarray, comparison: str, rng: np.random.Generator) -> tuple[float, float, float]:

@@ -12,7 +12,7 @@ from brainlm.rsa.brains import region_rdms, timed_rdms
 from brainlm.rsa.compare import COMPARISONS
 from brainlm.rsa.models import Models, network_models, same_order
 from brainlm.rsa.rdm import BRAIN_MEASURES, RDM_MEASURES
-from brainlm.rsa.table import Brains, subject_rows
+from brainlm.rsa.table import CORRECTIONS, Brains, subject_rows
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def check_settings(settings: dict) -> None:
     choose("rsa.measure", settings["measure"], list(BRAIN_MEASURES))
     choose("rsa.network_measure", settings["network_measure"], list(RDM_MEASURES))
     choose("rsa.comparison", settings["comparison"], list(COMPARISONS))
-    choose("rsa.correction", settings["correction"], ["max_statistic", "fdr"])
+    choose("rsa.correction", settings["correction"], list(CORRECTIONS))
 
 
 def save_rdms(path: Path, brains: Brains, models: Models, about: dict) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from brainlm.errors import ConfigError
 from brainlm.rsa.clusters import cluster_test
 
 
@@ -50,5 +51,14 @@ def test_masses_and_neighbours_in_a_volume():
 
 
 def test_too_few_draws_are_refused():
-    with pytest.raises(ValueError, match="at least 99 draws; got 50"):
+    with pytest.raises(ConfigError, match="at least 99 draws; got 50"):
         cluster_test(np.zeros(3), np.zeros((50, 3)), np.ones(3, dtype=bool))
+
+
+def test_neighbours_may_be_those_of_one_axis_only():
+    null = np.random.default_rng(0).uniform(-1, 0, size=(99, 8))
+    values = np.array([2.0, 2, -2, -2, -2, 2, 2, -2])  # two rows of four: they touch by an edge and a corner
+    along = np.array([[False] * 3, [True] * 3, [False] * 3])
+    mask = np.ones((2, 4), dtype=bool)
+    assert len(cluster_test(values, null, mask).masses) == 1
+    assert len(cluster_test(values, null, mask, neighbours=along).masses) == 2
