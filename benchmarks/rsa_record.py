@@ -104,6 +104,34 @@ def null_sentence() -> str:
     return f"In data sets of noise the smallest corrected p was at most 0.05 in {' and in '.join(counts)}."
 
 
+def images_table() -> str:
+    """Rules against human IT on the 92 images, layer by layer, beside what tells them from the untrained network."""
+    found = load("rsa_92_images")
+    minus = {(r["learning_rule"], r["layer"]): r for r in found["differences"] if r["minus"] == "untrained"}
+    right = {row["learning_rule"]: row["mean"] for row in found["accuracies"]}
+    lines = [
+        "| rule | accuracy | layer | Spearman (95 %) | less untrained (95 %) | p, corrected |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in sorted(found["rows"], key=lambda r: (r["learning_rule"] == "untrained", r["learning_rule"], r["layer"])):
+        rule, other = row["learning_rule"], minus.get((row["learning_rule"], row["layer"]))
+        told = f"{interval(other)} | {other['p_corrected']:.3f}" if other else "- | -"
+        lines.append(f"| {rule} | {right[rule]:.3f} | {row['layer']} | {interval(row)} | {told} |")
+    clear = [
+        f"{r['learning_rule']} - {r['minus']} ({r['layer']})" for r in found["differences"] if r["p_corrected"] < 0.05
+    ]
+    told = "no difference" if not clear else ", ".join(clear)
+    lines += ["", f"Of all {len(found['differences'])} differences between rules, clear after correction: {told}."]
+    ceiling = f"{found['ceiling_lower']:.3f} to {found['ceiling_upper']:.3f}"
+    lines += [f"Ceiling over the two people: {ceiling}. Passes over 3,200 training pictures: {found['passes']}."]
+    return "\n".join(lines)
+
+
+def interval(row: dict) -> str:
+    """A value with its interval."""
+    return f"{row['value']:.3f} ({row['ci_low']:.3f} to {row['ci_high']:.3f})"
+
+
 def load(name: str) -> dict:
     """What a benchmark wrote."""
     return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
@@ -113,7 +141,8 @@ def main() -> None:
     """Put the tables between their marks in docs/rsa.md."""
     path = ROOT / "docs" / "rsa.md"
     text = path.read_text(encoding="utf-8")
-    for name, table in (("speed", speed_table()), ("null", null_sentence()), ("coverage", coverage_table())):
+    tables = {"speed": speed_table(), "null": null_sentence(), "coverage": coverage_table(), "images": images_table()}
+    for name, table in tables.items():
         before, rest = text.split(f"<!-- {name} -->\n")
         text = f"{before}<!-- {name} -->\n{table}\n<!-- end {name} -->\n" + rest.split(f"<!-- end {name} -->\n")[1]
     path.write_text(text, encoding="utf-8")
