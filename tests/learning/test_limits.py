@@ -66,18 +66,6 @@ def test_errors_of_feedback_alignment_travel_through_the_feedback(case):
     assert all(torch.allclose(a, b) for a, b in zip(after[1:], before[1:], strict=True))
 
 
-def test_predictive_coding_tends_to_backprop_as_the_nudge_falls(case):
-    network, x, y = case
-    expected = backprop(network, x, y)
-    errors = []
-    for nudge in (1e-1, 1e-2, 1e-3):
-        rule = make_learning_rule("predictive_coding", network, x[:1], steps=400, rate=0.2, nudge=nudge)
-        errors.append(relative_error(gradients(rule, network, x, y), expected))
-    assert errors[2] < 1e-2
-    assert 9 < errors[1] / errors[2] < 11  # the error is of first order in the nudge
-    assert errors[0] > errors[1]
-
-
 def test_predictive_coding_energy_falls_while_activity_settles(case):
     network, x, y = case
     energies = []
@@ -126,7 +114,7 @@ def test_one_oja_unit_finds_the_first_principal_component_at_length_one():
 def test_weights_grow_to_the_length_asked_for():
     x, components = principal()
     weight = 0.1 * torch.ones(1, 6, dtype=torch.float64)
-    for _ in range(20_000):
+    for _ in range(6_000):
         weight = weight + 0.02 * hebbian_change(weight, x, "none", 0.25)
     assert weight.norm().item() == pytest.approx(0.25, abs=1e-6)
     assert abs(weight[0] @ components[0]).item() == pytest.approx(0.25, abs=1e-5)

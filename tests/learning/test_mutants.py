@@ -300,10 +300,18 @@ def _replace(old, new):
     ("fault", "module", "text", "faulty", "test", "arguments"), MUTANTS, ids=[m[0] for m in MUTANTS]
 )
 def test_a_planted_fault_fails_its_test(fault, module, text, faulty, test, arguments):
-    test(*arguments)  # sound before
     with planted(module, text, faulty), pytest.raises(AssertionError):
         test(*arguments)
-    test(*arguments)  # and after
+
+
+@pytest.mark.parametrize("chosen", [0, 8, -1])
+def test_a_fault_leaves_nothing_behind(chosen):
+    """The same test passes before and after, so that what fails it is the fault."""
+    _, module, text, faulty, test, arguments = MUTANTS[chosen]
+    test(*arguments)
+    with planted(module, text, faulty), pytest.raises(AssertionError):
+        test(*arguments)
+    test(*arguments)
 
 
 def test_there_are_at_least_twenty_faults_in_as_many_ways():

@@ -42,7 +42,7 @@ def test_strict_predictive_coding_differs_from_backprop_in_proportion_to_the_nud
     network, x, y = make_case(name)
     expected, errors = backprop(network, x, y), []
     for nudge in (1e-2, 1e-3, 1e-4):
-        rule = make_rule("predictive_coding", network, x, steps=400, rate=0.2, nudge=nudge)
+        rule = make_rule("predictive_coding", network, x, steps=200, rate=0.3, nudge=nudge)
         errors.append(relative_error(gradients(rule, network, x, y), expected))
     assert errors[0] < 0.2
     assert all(9 < a / b < 11 for a, b in zip(errors, errors[1:], strict=False))
