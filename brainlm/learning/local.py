@@ -60,13 +60,28 @@ def activities_apart(network: Chain, x: Float[Tensor, "batch ..."]) -> list[Floa
     return found
 
 
-def as_vectors(layer: Layer, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "samples inputs"]:
-    """What the layer's linear map sees, one row a sample; of a convolution, one row a position (its patch)."""
-    x = layer.reshape(x)
-    if not isinstance(layer.linear, nn.Conv2d):
-        return x.flatten(0, -2)
-    patches = F.unfold(x, layer.linear.kernel_size, layer.linear.dilation, layer.linear.padding, layer.linear.stride)
-    return patches.transpose(1, 2).flatten(0, 1)
+def rows(linear: nn.Linear | nn.Conv2d, drive: Float[Tensor, "..."]) -> Float[Tensor, "samples units"]:
+    """A drive with one row a sample; of a convolution, one row a place."""
+    return (drive.movedim(1, -1) if isinstance(linear, nn.Conv2d) else drive).flatten(0, -2)
+
+
+def input_power(linear: nn.Linear | nn.Conv2d, x: Float[Tensor, "samples ..."]) -> Float[Tensor, "..."]:
+    """||x||^2 of each sample; of a convolution, of the patch at each place. Broadcasts with the drive."""
+    if not isinstance(linear, nn.Conv2d):
+        return x.square().sum(-1, keepdim=True)
+    ones = x.new_ones(1, 1, *linear.kernel_size)
+    squares = x.square().sum(1, keepdim=True)
+    return F.conv2d(squares, ones, None, linear.stride, linear.padding, linear.dilation)
+
+
+def mean_input(linear: nn.Linear | nn.Conv2d, x: Float[Tensor, "samples ..."]) -> Float[Tensor, "..."]:
+    """The mean of what the map sees, over samples; of a convolution, over patches."""
+    if not isinstance(linear, nn.Conv2d):
+        return x.flatten(0, -2).mean(0)
+    everywhere = torch.ones_like(input_power(linear, x))
+    shape = (1, *linear.weight.shape[1:])
+    places = (linear.stride, linear.padding, linear.dilation)
+    return torch.nn.grad.conv2d_weight(x, shape, everywhere, *places) / everywhere.numel()
 
 
 def drawn_like(weight: Float[Tensor, "outputs ..."]) -> nn.Parameter:

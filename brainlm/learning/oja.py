@@ -4,11 +4,14 @@ Oja 1982 for one unit, Oja 1989 for the subspace, Sanger 1989 for components in 
 """
 
 import torch
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from brainlm.errors import choose
 from brainlm.learning.base import LearningRule
 from brainlm.learning.defined import require
-from brainlm.learning.local import as_vectors, delta_readout
+from brainlm.learning.local import delta_readout, input_power, mean_input, outer, rows
+from brainlm.networks.layers import Layer
 
 
 class Oja(LearningRule):
@@ -35,30 +38,43 @@ class Oja(LearningRule):
     @torch.no_grad()
     def assign_gradients(self, network, x, y):
         for layer in network[:-1]:
-            self._teach(layer, x)
-            x = layer(x)
+            x = teach_components(layer, x, self.competition, self.length)
         return delta_readout(network, x, y)
 
-    def _teach(self, layer, x):
-        linear, x = layer.linear, as_vectors(layer, x)
-        mean = x.mean(0)
-        weight = linear.weight.flatten(1)
-        change = hebbian_change(weight, x - mean, self.competition, self.length)
-        power = (x - mean).square().sum(1).mean().clamp_min(torch.finfo(x.dtype).tiny)
-        linear.weight.grad = -(change / power).view_as(linear.weight)
-        linear.bias.grad = weight @ mean + linear.bias
+
+def teach_components(layer: Layer, x: Float[Tensor, "batch ..."], competition: str, length: float) -> Tensor:
+    """Write the layer's gradients, and return what the next layer sees.
+
+    Inputs need not be centred for that: with y centred, y x^T is y (x - mean)^T, and y is the drive less its mean.
+    """
+    linear, seen = layer.linear, layer.reshape(x)
+    drive = linear(seen)
+    mean = rows(linear, drive).mean(0)
+    centred = drive - (mean.view(-1, 1, 1) if drive.dim() == 4 else mean)
+    power = input_power(linear, seen).mean() - mean_input(linear, seen).square().sum()
+    change = hebbian_change(linear, seen, centred, competition, length)
+    linear.weight.grad = -change / power.clamp_min(torch.finfo(x.dtype).tiny)
+    linear.bias.grad = mean
+    return layer.carry(layer.fire(drive), x)
 
 
-def hebbian_change(weight, x, competition, length=1.0):
-    """length^2 y x^T - C(y y^T) W, averaged over the rows of ``x``."""
-    y = x @ weight.T
-    return (length**2 * y.T @ x - _COMPETITIONS[competition](y.T @ y) @ weight) / len(x)
+def hebbian_change(
+    linear: nn.Linear | nn.Conv2d,
+    x: Float[Tensor, "samples ..."],
+    y: Float[Tensor, "samples ..."],
+    competition: str,
+    length: float = 1.0,
+) -> Float[Tensor, "..."]:
+    """length^2 y x^T - C(y y^T) W, averaged over samples (of a convolution, over places): the shape of W."""
+    each, weight = rows(linear, y), linear.weight.flatten(1)
+    lost = _COMPETITIONS[competition](each, weight).view_as(linear.weight)
+    return (length**2 * outer(linear, x, y) - lost) / len(each)
 
 
-_COMPETITIONS = {
-    "subspace": lambda products: products,
-    "sanger": torch.tril,
-    "none": lambda products: torch.diag(torch.diag(products)),
+_COMPETITIONS = {  # C(y y^T) W
+    "subspace": lambda y, weight: torch.linalg.multi_dot([y.T, y, weight]),
+    "sanger": lambda y, weight: torch.tril(y.T @ y) @ weight,
+    "none": lambda y, weight: y.square().sum(0)[:, None] * weight,
 }
 
 NOT_DEFINED = {

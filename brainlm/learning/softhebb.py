@@ -2,12 +2,12 @@
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from brainlm.errors import choose
 from brainlm.learning.base import LearningRule
 from brainlm.learning.defined import require
-from brainlm.learning.local import as_vectors, delta_readout
+from brainlm.learning.local import delta_readout, input_power, outer, rows
 
 
 class Softhebb(LearningRule):
@@ -34,30 +34,39 @@ class Softhebb(LearningRule):
     @torch.no_grad()
     def assign_gradients(self, network, x, y):
         for layer in network[:-1]:
-            linear, seen = layer.linear, as_vectors(layer, x)
-            weight = linear.weight.flatten(1)
-            seen = torch.nn.functional.normalize(seen)
-            change = soft_hebbian_change(weight, seen, self.inverse_temperature, self.losers)
+            linear, seen = layer.linear, layer.reshape(x)
+            drive = linear(seen)
+            bias = linear.bias.view(-1, 1, 1) if drive.dim() == 4 else linear.bias
+            lengths = input_power(linear, seen).sqrt().clamp_min(torch.finfo(x.dtype).tiny)
+            change = soft_hebbian_change(
+                linear, seen, (drive - bias) / lengths, lengths, self.inverse_temperature, self.losers
+            )
             change = change / change.abs().max().clamp_min(torch.finfo(x.dtype).tiny)
-            reluctance = (weight.norm(dim=1, keepdim=True) - 1).abs().sqrt()
-            linear.weight.grad = -(reluctance * change).view_as(linear.weight)
+            reluctance = (linear.weight.flatten(1).norm(dim=1) - 1).abs().sqrt()
+            linear.weight.grad = -reluctance.view(-1, *[1] * (change.dim() - 1)) * change
             linear.bias.grad = torch.zeros_like(linear.bias)
-            x = layer(x)
+            x = layer.carry(layer.fire(drive), x)
         return delta_readout(network, x, y)
 
 
 def soft_hebbian_change(
-    weight: Float[Tensor, "units inputs"],
-    x: Float[Tensor, "samples inputs"],
+    linear: nn.Linear | nn.Conv2d,
+    x: Float[Tensor, "samples ..."],
+    u: Float[Tensor, "samples ..."],
+    lengths: Float[Tensor, "samples ..."],
     inverse_temperature: float,
     losers: str = "away",
-) -> Float[Tensor, "units inputs"]:
-    """y x^T - (y o u) W averaged over samples; ``losers`` as in ``Softhebb``."""
-    u = x @ weight.T
-    y = torch.softmax(inverse_temperature * u, 1)
+) -> Float[Tensor, "..."]:
+    """y x^T - (y o u) W averaged over samples or places, x divided by its length; u = W x, likewise divided.
+
+    ``losers`` as in ``Softhebb``.
+    """
+    units = 1 if isinstance(linear, nn.Conv2d) else -1
+    y = torch.softmax(inverse_temperature * u, units)
     if losers == "away":
-        y = torch.where(u == u.amax(1, keepdim=True), y, -y)
-    return (y.T @ x - (y * u).sum(0)[:, None] * weight) / len(x)
+        y = torch.where(u == u.amax(units, keepdim=True), y, -y)
+    lost = rows(linear, y * u).sum(0).view(-1, *[1] * (linear.weight.dim() - 1)) * linear.weight
+    return (outer(linear, x, y / lengths) - lost) / (u.numel() // u.shape[units])
 
 
 NOT_DEFINED = {

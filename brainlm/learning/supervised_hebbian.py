@@ -6,9 +6,8 @@ import torch.nn.functional as F
 from brainlm.errors import choose
 from brainlm.learning.base import LearningRule
 from brainlm.learning.defined import require
-from brainlm.learning.local import as_vectors
 from brainlm.learning.losses import check_labels, cross_entropy
-from brainlm.learning.oja import hebbian_change
+from brainlm.learning.oja import teach_components
 from brainlm.learning.softhebb import NOT_DEFINED
 
 
@@ -32,13 +31,7 @@ class SupervisedHebbian(LearningRule):
         for parameter in network.parameters():
             parameter.grad = torch.zeros_like(parameter)
         for layer in network[:-1]:
-            if self.hidden == "oja":
-                seen = as_vectors(layer, x)
-                seen = seen - seen.mean(0)
-                power = seen.square().sum(1).mean().clamp_min(torch.finfo(x.dtype).tiny)
-                change = hebbian_change(layer.linear.weight.flatten(1), seen, "subspace")
-                layer.linear.weight.grad = -(change / power).view_as(layer.linear.weight)
-            x = layer(x)
+            x = teach_components(layer, x, "subspace", 1.0) if self.hidden == "oja" else layer(x)
         linear, seen = network[-1].linear, network[-1].reshape(x)
         teacher = F.one_hot(y, linear.out_features).to(seen.dtype)
         linear.weight.grad = -clamped_change(linear.weight, seen, teacher)

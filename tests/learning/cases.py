@@ -3,6 +3,8 @@
 import torch
 
 from brainlm.learning import make_learning_rule
+from brainlm.learning.oja import hebbian_change
+from brainlm.learning.softhebb import soft_hebbian_change
 from brainlm.networks.build import make_network
 
 SIZES = {
@@ -68,3 +70,21 @@ def cosine(found, expected):
 def backprop(network, x, y, loss="cross_entropy"):
     """The gradients that autograd finds."""
     return gradients(make_rule("backprop", network, x, loss=loss), network, x, y)
+
+
+def map_of(weight):
+    """A linear map with this weight and no bias."""
+    linear = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=False).to(weight.dtype)
+    linear.weight.data = weight
+    return linear
+
+
+def oja_change(weight, x, competition, length=1.0):
+    """Oja's change of a dense map for rows ``x``, which it takes as centred."""
+    return hebbian_change(map_of(weight), x, x @ weight.T, competition, length).detach()
+
+
+def soft_change(weight, x, *settings):
+    """SoftHebb's change of a dense map for rows ``x`` of any length."""
+    lengths = x.norm(dim=1, keepdim=True)
+    return soft_hebbian_change(map_of(weight), x, x @ weight.T / lengths, lengths, *settings).detach()

@@ -3,11 +3,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from learning.cases import flat, make_case
+from learning.cases import flat, make_case, oja_change
 from learning.cases import gradients as written
 
 from brainlm.learning import make_learning_rule
-from brainlm.learning.oja import hebbian_change
 from brainlm.networks.build import make_network
 
 
@@ -100,7 +99,7 @@ def principal(n_samples=2000):
 def settle(x, n_units, competition, n_updates=3000, rate=0.02):
     weight = 0.1 * torch.randn(n_units, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     for _ in range(n_updates):
-        weight = weight + rate * hebbian_change(weight, x, competition)
+        weight = weight + rate * oja_change(weight, x, competition)
     return weight
 
 
@@ -115,7 +114,7 @@ def test_weights_grow_to_the_length_asked_for():
     x, components = principal()
     weight = 0.1 * torch.ones(1, 6, dtype=torch.float64)
     for _ in range(6_000):
-        weight = weight + 0.02 * hebbian_change(weight, x, "none", 0.25)
+        weight = weight + 0.02 * oja_change(weight, x, "none", 0.25)
     assert weight.norm().item() == pytest.approx(0.25, abs=1e-6)
     assert abs(weight[0] @ components[0]).item() == pytest.approx(0.25, abs=1e-5)
 

@@ -3,13 +3,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from learning.cases import backprop, gradients, make_case, make_rule, relative_error
+from learning.cases import backprop, gradients, make_case, make_rule, oja_change, relative_error, soft_change
 
 from brainlm.learning import LEARNING_RULES
 from brainlm.learning.forward_forward import goodness, normalise
 from brainlm.learning.local_losses import similarity_loss
-from brainlm.learning.oja import hebbian_change
-from brainlm.learning.softhebb import soft_hebbian_change
 from brainlm.learning.supervised_hebbian import clamped_change
 from brainlm.networks.build import make_network
 
@@ -128,12 +126,12 @@ def test_hebbian_convolution_is_unfolding_and_a_dense_hebbian_step():
     )
     weight = linear.weight.detach().flatten(1)
     centred = patches - patches.mean(0)
-    oja = -hebbian_change(weight, centred, "subspace") / centred.square().sum(1).mean()
+    oja = -oja_change(weight, centred, "subspace") / centred.square().sum(1).mean()
     assert (
         relative_error(gradients(make_rule("oja", network, x), network, x, y)[:1], [oja.view_as(linear.weight)])
         <= 1e-10
     )
-    change = soft_hebbian_change(weight, F.normalize(patches), 10.0)
+    change = soft_change(weight, F.normalize(patches), 10.0)
     soft = -(change / change.abs().max()) * (weight.norm(dim=1, keepdim=True) - 1).abs().sqrt()
     found = gradients(make_rule("softhebb", network, x), network, x, y)[:1]
     assert relative_error(found, [soft.view_as(linear.weight)]) <= 1e-10
@@ -148,10 +146,10 @@ def test_a_batchs_hebbian_update_is_the_mean_of_its_samples_own(kind):
 
     def change(rows):
         if kind == "soft":
-            return soft_hebbian_change(weight, x[rows], 2.0)
+            return soft_change(weight, x[rows], 2.0)
         if kind == "clamped":
             return clamped_change(weight, x[rows], teacher[rows])
-        return hebbian_change(weight, x[rows], kind)
+        return oja_change(weight, x[rows], kind)
 
     singles = sum(change(slice(i, i + 1)) for i in range(9)) / 9
     assert relative_error([change(slice(None))], [singles]) <= 1e-10
@@ -163,7 +161,7 @@ def test_soft_competition_is_its_equation():
     x = torch.tensor([[0.8, 0.6]], dtype=torch.float64)
     y = torch.softmax(2.0 * torch.tensor([0.8, 0.6], dtype=torch.float64), 0)
     expected = torch.stack([y[0] * (x[0] - 0.8 * weight[0]), -y[1] * (x[0] - 0.6 * weight[1])])
-    assert torch.allclose(soft_hebbian_change(weight, x, 2.0), expected, atol=1e-12)
+    assert torch.allclose(soft_change(weight, x, 2.0), expected, atol=1e-12)
 
 
 def test_soft_competition_keeps_weights_bounded_and_near_length_one():
@@ -203,6 +201,6 @@ def test_oja_finds_the_first_component_and_sanger_all_in_order():
     for kind, units in (("none", 1), ("sanger", 3)):
         weight = 0.1 * torch.randn(units, 5, generator=rng, dtype=torch.float64)
         for _ in range(3000):
-            weight = weight + 0.02 * hebbian_change(weight, x, kind)
+            weight = weight + 0.02 * oja_change(weight, x, kind)
         assert ((weight.norm(dim=1) - 1).abs() < 5e-3).all()
         assert ((weight * components[:units]).sum(1).abs() >= 0.995).all()

@@ -190,17 +190,17 @@ MUTANTS = [
     ),
     (
         "growth where Oja decays",
-        "learning.oja", "y.T @ x - _COMPETITIONS", "y.T @ x + _COMPETITIONS",
+        "learning.oja", "outer(linear, x, y) - lost", "outer(linear, x, y) + lost",
         test_local_rules.test_oja_finds_the_first_component_and_sanger_all_in_order, (),
     ),
     (
         "components in no order",
-        "learning.oja", '"sanger": torch.tril', '"sanger": torch.triu',
+        "learning.oja", '"sanger": lambda y, weight: torch.tril', '"sanger": lambda y, weight: torch.triu',
         test_local_rules.test_oja_finds_the_first_component_and_sanger_all_in_order, (),
     ),
     (
         "losers pulled in with the winner",
-        "learning.softhebb", "torch.where(u == u.amax(1, keepdim=True), y, -y)", "y",
+        "learning.softhebb", "torch.where(u == u.amax(units, keepdim=True), y, -y)", "y",
         test_local_rules.test_soft_competition_is_its_equation, (),
     ),
     (
