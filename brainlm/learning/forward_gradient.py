@@ -56,7 +56,7 @@ class ForwardGradient(LearningRule):
 
     def _of_activities(self, network, x, y):
         seen, directions, below = [], [], x
-        with forward_ad.dual_level(), torch.enable_grad():
+        with forward_ad.dual_level():
             for layer in network:
                 seen.append(forward_ad.unpack_dual(below).primal.detach())
                 drive, moving = forward_ad.unpack_dual(layer.drive(below))

@@ -53,7 +53,7 @@ def teach_components(layer: Layer, x: Float[Tensor, "batch ..."], competition: s
     centred = drive - (mean.view(-1, 1, 1) if drive.dim() == 4 else mean)
     power = input_power(linear, seen).mean() - mean_input(linear, seen).square().sum()
     change = hebbian_change(linear, seen, centred, competition, length)
-    linear.weight.grad = -change / power.clamp_min(torch.finfo(x.dtype).tiny)
+    linear.weight.grad = change.div_(-power.clamp_min(torch.finfo(x.dtype).tiny))
     linear.bias.grad = mean
     return layer.carry(layer.fire(drive), x)
 
@@ -68,7 +68,7 @@ def hebbian_change(
     """length^2 y x^T - C(y y^T) W, averaged over samples (of a convolution, over places): the shape of W."""
     each, weight = rows(linear, y), linear.weight.flatten(1)
     lost = _COMPETITIONS[competition](each, weight).view_as(linear.weight)
-    return (length**2 * outer(linear, x, y) - lost) / len(each)
+    return outer(linear, x, y * (length**2 / len(each))).sub_(lost, alpha=1 / len(each))
 
 
 _COMPETITIONS = {  # C(y y^T) W

@@ -41,9 +41,9 @@ class Softhebb(LearningRule):
             change = soft_hebbian_change(
                 linear, seen, (drive - bias) / lengths, lengths, self.inverse_temperature, self.losers
             )
-            change = change / change.abs().max().clamp_min(torch.finfo(x.dtype).tiny)
-            reluctance = (linear.weight.flatten(1).norm(dim=1) - 1).abs().sqrt()
-            linear.weight.grad = -reluctance.view(-1, *[1] * (change.dim() - 1)) * change
+            largest = torch.linalg.vector_norm(change, float("inf")).clamp_min(torch.finfo(x.dtype).tiny)
+            pace = (linear.weight.flatten(1).norm(dim=1) - 1).abs().sqrt() / largest
+            linear.weight.grad = change.mul_(-pace.view(-1, *[1] * (change.dim() - 1)))
             linear.bias.grad = torch.zeros_like(linear.bias)
             x = layer.carry(layer.fire(drive), x)
         return delta_readout(network, x, y)
@@ -65,8 +65,9 @@ def soft_hebbian_change(
     y = torch.softmax(inverse_temperature * u, units)
     if losers == "away":
         y = torch.where(u == u.amax(units, keepdim=True), y, -y)
-    lost = rows(linear, y * u).sum(0).view(-1, *[1] * (linear.weight.dim() - 1)) * linear.weight
-    return (outer(linear, x, y / lengths) - lost) / (u.numel() // u.shape[units])
+    n = u.numel() // u.shape[units]
+    lost = rows(linear, y * u).sum(0).view(-1, *[1] * (linear.weight.dim() - 1))
+    return outer(linear, x, y / (n * lengths)).addcmul_(lost, linear.weight, value=-1 / n)
 
 
 NOT_DEFINED = {

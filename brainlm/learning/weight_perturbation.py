@@ -40,7 +40,7 @@ class WeightPerturbation(LearningRule):
             jitter = {name: torch.randn_like(parameter) for name, parameter in weights.items()}
             slope, loss = self._slope(network, x, y, weights, jitter, here)
             for name, parameter in weights.items():
-                parameter.grad += slope * jitter[name] / self.draws
+                parameter.grad.add_(jitter[name], alpha=float(slope) / self.draws)
         return loss
 
     def _slope(self, network, x, y, weights, jitter, here):
@@ -52,5 +52,5 @@ class WeightPerturbation(LearningRule):
         return (above - below) / (2 * self.noise), (above + below) / 2
 
     def _jittered(self, network, x, y, weights, jitter, noise):
-        moved = {name: parameter + noise * jitter[name] for name, parameter in weights.items()}
+        moved = {name: torch.add(parameter, jitter[name], alpha=noise) for name, parameter in weights.items()}
         return self.loss(functional_call(network, moved, (x,), tie_weights=False), y).mean()

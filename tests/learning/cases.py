@@ -75,16 +75,16 @@ def backprop(network, x, y, loss="cross_entropy"):
 def map_of(weight):
     """A linear map with this weight and no bias."""
     linear = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=False).to(weight.dtype)
-    linear.weight.data = weight
+    linear.weight = torch.nn.Parameter(weight, requires_grad=False)
     return linear
 
 
 def oja_change(weight, x, competition, length=1.0):
     """Oja's change of a dense map for rows ``x``, which it takes as centred."""
-    return hebbian_change(map_of(weight), x, x @ weight.T, competition, length).detach()
+    return hebbian_change(map_of(weight), x, x @ weight.T, competition, length)
 
 
 def soft_change(weight, x, *settings):
     """SoftHebb's change of a dense map for rows ``x`` of any length."""
     lengths = x.norm(dim=1, keepdim=True)
-    return soft_hebbian_change(map_of(weight), x, x @ weight.T / lengths, lengths, *settings).detach()
+    return soft_hebbian_change(map_of(weight), x, x @ weight.T / lengths, lengths, *settings)

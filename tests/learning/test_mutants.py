@@ -190,7 +190,7 @@ MUTANTS = [
     ),
     (
         "growth where Oja decays",
-        "learning.oja", "outer(linear, x, y) - lost", "outer(linear, x, y) + lost",
+        "learning.oja", ".sub_(lost", ".add_(lost",
         test_local_rules.test_oja_finds_the_first_component_and_sanger_all_in_order, (),
     ),
     (
