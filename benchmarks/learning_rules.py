@@ -2,8 +2,8 @@
 
 Seconds an update without the optimizer's step, relative to backprop, beside a floor: the measured time of the rule's
 own matrix products and convolutions at their shapes, times its steps, and one elementwise pass for each; where a rule
-draws a number for each weight, compares stimuli or lets units compete, the time of that too. Least times of many, on
-one core. The claim: at most 1.5 floors for rules of rates, 2.5 for rules of spikes.
+draws a number for each weight or unit, compares stimuli or lets units compete, the time of that too. Least times of
+many, on one core. The claim: at most 1.5 floors for rules of rates, 2.5 for rules of spikes.
 
 Writes benchmarks/results/learning_rules.json.
 
@@ -71,6 +71,8 @@ EXTRAS = {  # of hidden layers
     "supervised_hebbian": "compete",
     "weight_perturbation": "draw",
     "local_losses": "similarity",
+    "node_perturbation": "noise",
+    "forward_gradient": "noise",
 }
 OPTIONS = {
     "predictive_coding": {"steps": STEPS},
@@ -104,6 +106,7 @@ def products(network: Chain, x: torch.Tensor, seconds: float) -> list[dict[str, 
             "back": lambda b=below, linear=linear, d=drive: carry_back(linear, linear.weight, d, b.shape),
             "outer": lambda below=below, linear=linear, d=drive: outer(linear, below, d),
             "pass": lambda drive=drive: drive.tanh(),
+            "noise": lambda drive=drive: torch.randn_like(drive),
             "draw": lambda linear=linear: torch.randn_like(linear.weight),
             "similarity": lambda drive=drive: similarity(drive.flatten(1)),
             "compete": lambda linear=linear, drive=drive: compete(linear, drive),
