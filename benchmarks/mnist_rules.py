@@ -85,6 +85,7 @@ CASES = {
     "local_losses": Case("local_losses", {"similarity": 0.0}, network=RELU, floor="B - 1"),
     "local_losses, half similarity": Case("local_losses", {"similarity": 0.5}, network=RELU, floor="B - 1"),
     "kolen_pollack": Case("kolen_pollack", {}, SGD | {"rate": 0.03, "rule_rate": 0.03}, floor="B - 2"),
+    "kolen_pollack, strong decay": Case("kolen_pollack", {"decay": 1e-2}, SGD | {"rate": 0.03, "rule_rate": 0.03}),
     "feedback_alignment": Case("feedback_alignment", {}, {"passes": 15}, floor="B - 2"),
     "direct_feedback_alignment": Case("direct_feedback_alignment", floor="B - 2"),
     "difference_target_propagation": Case(
@@ -178,7 +179,16 @@ def train(name: str, seed: int, data: dict, split: str) -> tuple[np.ndarray, dic
     batches = iterate_batches(x, y, how["passes"], how["batch_size"], seed)
     fit(partial(rule.assign_gradients, network), optimizer, batches, lambda update, loss: decay.step())
     about = {"updates": total, "seconds": round(time.perf_counter() - started, 1), "readout": rule.readout}
+    if case.rule == "kolen_pollack":
+        about["feedback_cosines"] = feedback_cosines(network, rule)
     return judge(network, rule, scaled(data[split], how)), about | {"deviations": rule.deviations or "none"}
+
+
+def feedback_cosines(network: Chain, rule: torch.nn.Module) -> list[float]:
+    """Cosines between weights and feedback, from the second layer up."""
+    pairs = zip(network[1:], list(rule.feedback)[1:], strict=True)
+    flat = [(layer.linear.weight.detach().flatten(), b.detach().flatten()) for layer, b in pairs]
+    return [round(float(torch.nn.functional.cosine_similarity(w, b, dim=0)), 3) for w, b in flat]
 
 
 def scaled(part: tuple[torch.Tensor, torch.Tensor], how: dict) -> tuple[torch.Tensor, torch.Tensor]:
@@ -250,8 +260,9 @@ def summary(rows: list[dict]) -> str:
         floor, verdict = reached(mine)
         gaps = [np.mean([r[key] for r in mine], axis=0) for key in ("minus_backprop", "minus_untrained")]
         texts = [f"{100 * low:+.1f} to {100 * high:+.1f}" for low, high in gaps]
+        cosines = np.mean([r.get("feedback_cosines", []) for r in mine], axis=0).round(2)
         cells = [
-            name,
+            name + (f" (feedback cosines {', '.join(map(str, cosines))})" if len(cosines) else ""),
             f"{100 * mean:.1f}",
             len(mine),
             floor,

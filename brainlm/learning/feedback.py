@@ -4,29 +4,31 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from brainlm.learning.local import carry_back, drawn_like, outer, with_weight
+from brainlm.learning.local import carry_back, drawn_like, outer, rows, with_weight
 from brainlm.networks.chain import Chain
+from brainlm.networks.layers import Layer
 
 
 class FeedbackMap(torch.autograd.Function):
     """a = W h + b, whose error goes back as B^T d: the weights' gradient is d h^T, the error below is B^T d."""
 
     @staticmethod
-    def forward(ctx, x, weight, bias, feedback, linear):  # noqa: D102
+    def forward(ctx, x, weight, bias, feedback, linear):
         ctx.save_for_backward(x, feedback)
         ctx.linear = linear
         drive = with_weight(linear, weight, x)
         return drive + (bias.view(-1, 1, 1) if isinstance(linear, nn.Conv2d) else bias)
 
     @staticmethod
-    def backward(ctx, error):  # noqa: D102
+    def backward(ctx, error):
         x, feedback = ctx.saved_tensors
         below = carry_back(ctx.linear, feedback, error, x.shape) if ctx.needs_input_grad[0] else None
-        places = [i for i in range(error.dim()) if i != (1 if isinstance(ctx.linear, nn.Conv2d) else error.dim() - 1)]
-        return below, outer(ctx.linear, x, error), error.sum(places), None, None
+        return below, outer(ctx.linear, x, error), rows(ctx.linear, error).sum(0), None, None
 
 
-def drive_with_feedback(layer, x: Float[Tensor, "batch ..."], feedback: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+def drive_with_feedback(
+    layer: Layer, x: Float[Tensor, "batch ..."], feedback: Float[Tensor, "..."]
+) -> Float[Tensor, "..."]:
     """The layer's drive; errors will go back from it through ``feedback``, which has the weight's shape."""
     linear = layer.linear
     return FeedbackMap.apply(layer.reshape(x), linear.weight, linear.bias, feedback, linear)

@@ -45,8 +45,7 @@ def outer(
 def write_outer(layer: Layer, x: Float[Tensor, "batch ..."], error: Float[Tensor, "samples ..."]) -> None:
     """Add to the layer's gradients those of an error at its drive, given what the layer sees."""
     linear = layer.linear
-    units = 1 if isinstance(linear, nn.Conv2d) else error.dim() - 1
-    changes = outer(linear, layer.reshape(x), error), error.sum([i for i in range(error.dim()) if i != units])
+    changes = outer(linear, layer.reshape(x), error), rows(linear, error).sum(0)
     for parameter, change in zip((linear.weight, linear.bias), changes, strict=True):
         parameter.grad = change if parameter.grad is None else parameter.grad + change
 

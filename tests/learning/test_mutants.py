@@ -41,7 +41,7 @@ MUTANTS = [
     ),
     (
         "bias that never learns",
-        "learning.feedback", "error.sum(places)", "0 * error.sum(places)",
+        "learning.feedback", "rows(ctx.linear, error).sum(0)", "0 * rows(ctx.linear, error).sum(0)",
         test_feedback_rules.test_feedback_set_to_the_weights_is_backprop, ("feedback_alignment", "cnn"),
     ),
     (
