@@ -96,7 +96,7 @@ def principal(n_samples=2000):
     return x, torch.linalg.svd(x, full_matrices=False)[2]
 
 
-def settle(x, n_units, competition, n_updates=3000, rate=0.02):
+def settle(x, n_units, competition, n_updates=1200, rate=0.05):
     weight = 0.1 * torch.randn(n_units, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     for _ in range(n_updates):
         weight = weight + rate * oja_change(weight, x, competition)
@@ -113,8 +113,8 @@ def test_one_oja_unit_finds_the_first_principal_component_at_length_one():
 def test_weights_grow_to_the_length_asked_for():
     x, components = principal()
     weight = 0.1 * torch.ones(1, 6, dtype=torch.float64)
-    for _ in range(6_000):
-        weight = weight + 0.02 * oja_change(weight, x, "none", 0.25)
+    for _ in range(3_000):
+        weight = weight + 0.04 * oja_change(weight, x, "none", 0.25)
     assert weight.norm().item() == pytest.approx(0.25, abs=1e-6)
     assert abs(weight[0] @ components[0]).item() == pytest.approx(0.25, abs=1e-5)
 
