@@ -3,7 +3,7 @@
 Seconds an update without the optimizer's step, relative to backprop, beside a floor: the measured time of the rule's
 own matrix products and convolutions at their shapes, times its steps, and one elementwise pass for each; where a rule
 draws a number for each weight or unit, compares stimuli or lets units compete, the time of that too. Least times of
-many, on one core. The claim: at most 1.5 floors for rules of rates, 2.5 for rules of spikes.
+many, in seconds of one processor core. The claim: at most 1.5 floors for rules of rates, 2.5 for rules of spikes.
 
 Writes benchmarks/results/learning_rules.json.
 
@@ -84,13 +84,13 @@ ONE_STEP = "spiking_conversion"  # its source has no time: the floor is that of 
 
 
 def seconds_of(work: Callable[[], object], seconds: float) -> float:
-    """Least time of ``work``, repeated for about ``seconds``: what the machine does beside it only adds."""
+    """Least processor time of ``work``, repeated for about ``seconds``: what runs beside it only adds."""
     work()
-    times, until = [], time.perf_counter() + seconds
-    while time.perf_counter() < until or len(times) < 3:
-        started = time.perf_counter()
+    times, until = [], time.process_time() + seconds
+    while time.process_time() < until or len(times) < 3:
+        started = time.process_time()
         work()
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     return min(times)
 
 

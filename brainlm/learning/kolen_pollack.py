@@ -1,5 +1,7 @@
 """Kolen & Pollack 1994, as in Akrout et al. 2019: feedback weights that learn to be the forward ones."""
 
+import torch
+
 from brainlm.learning.base import LearningRule
 from brainlm.learning.defined import require
 from brainlm.learning.feedback import forward_with_feedback, random_feedback
@@ -27,6 +29,6 @@ class KolenPollack(LearningRule):
         loss.backward()
         pairs = {id(layer.linear): (layer.linear.weight, b) for layer, b in zip(network, self.feedback, strict=True)}
         for weight, feedback in pairs.values():
-            feedback.grad = weight.grad + self.decay * feedback.detach()
-            weight.grad = weight.grad + self.decay * weight.detach()
+            feedback.grad = torch.add(weight.grad, feedback.detach(), alpha=self.decay)
+            weight.grad.add_(weight.detach(), alpha=self.decay)
         return loss.detach()

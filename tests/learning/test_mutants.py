@@ -61,12 +61,12 @@ MUTANTS = [
     ),
     (
         "feedback that grows where it should decay",
-        "learning.kolen_pollack", "weight.grad + self.decay * feedback", "weight.grad - self.decay * feedback",
+        "learning.kolen_pollack", "feedback.detach(), alpha=self.decay", "feedback.detach(), alpha=-self.decay",
         test_feedback_rules.test_feedback_of_kolen_pollack_becomes_the_weights, (),
     ),
     (
         "weights that do not decay with their feedback",
-        "learning.kolen_pollack", "self.decay * weight", "0 * weight",
+        "learning.kolen_pollack", "weight.detach(), alpha=self.decay", "weight.detach(), alpha=0",
         test_feedback_rules.test_feedback_of_kolen_pollack_becomes_the_weights, (),
     ),
     (
