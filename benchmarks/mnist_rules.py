@@ -125,7 +125,7 @@ CASES = {
     ),
     "oja": Case("oja", floor="U", untrained="untrained, linear readout"),
     "stdp": Case(
-        "stdp", {}, LINEAR | {"rate": 1e-4, "passes": 4} | UNIT, SPIKES, "U", "untrained spikes, linear readout"
+        "stdp", {}, LINEAR | {"rate": 3e-3, "passes": 4} | UNIT, SPIKES, "U", "untrained spikes, linear readout"
     ),
     "reward_stdp": Case(
         "reward_stdp",
