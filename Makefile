@@ -7,8 +7,9 @@ export UV_COMPILE_BYTECODE ?= 1
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-VALIDATIONS := validate-null validate-demo validate-studyforrest validate-mnist-rules validate-rule-speed
-.PHONY: install demo lint test-fast test validate $(VALIDATIONS)
+VALIDATIONS := validate-null validate-demo validate-studyforrest validate-mnist-rules validate-rule-speed \
+  validate-rsa
+.PHONY: install demo lint test-fast test validate $(VALIDATIONS) benchmark-rsa
 install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
@@ -55,3 +56,18 @@ validate-mnist-rules: install
 validate-rule-speed: install
 	python benchmarks/learning_rules.py
 	python benchmarks/learning_rules.py --table
+
+validate-rsa: install
+	python benchmarks/rsa_coverage.py
+	python benchmarks/rsa_null.py
+	python benchmarks/rsa_92_images.py
+	python benchmarks/rsa_record.py
+
+# beside rsatoolbox and mne-rsa, which the extra brings
+benchmark-rsa: install
+	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e ".[benchmark]"
+	python benchmarks/rsa_equality.py
+	python benchmarks/rsa_searchlight.py
+	python benchmarks/rsa_timecourse.py
+	python benchmarks/rsa_bootstrap.py
+	python benchmarks/rsa_record.py
