@@ -19,7 +19,7 @@ from brainlm.rsa.redrawn import redrawn
 FEWEST_SUBJECTS = 3  # below this nothing is said about the population of subjects
 FEWEST_CONDITIONS = 4
 FACTORS = ("conditions", "subjects", "seeds")
-_AT_ONCE = 4_000_000  # similarities, so that memory does not grow with models, subjects and brain RDMs
+_AT_ONCE = 4_000_000  # similarities or pairs of a part, so that memory does not grow with models, brains or conditions
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def _drawn_variances(
         for name, some in zip(subjects, rows, strict=True):
             found.setdefault(name, []).append(some)
 
-    step = int(np.clip(_AT_ONCE // (max(weights.shape) * brains.shape[0] * brains.shape[1]), 1, 100))
+    step = max(1, _AT_ONCE // max(max(weights.shape) * brains.shape[0] * brains.shape[1], brains.shape[2]))
     for start in range(0, len(draws.conditions), step):
         part = slice(start, start + step)
         if "conditions" in factors:
