@@ -10,9 +10,10 @@ REFERENCES = (
     "Phipson B, Smyth GK (2010) Permutation p-values should never be zero. Stat Appl Genet Mol Biol 9:39.",
     "Power JD et al. (2012) Spurious but systematic correlations in functional connectivity. NeuroImage 59:2142.",
     "Schulz K et al. (2020) Restricting the flow: information bottlenecks for attribution. ICLR.",
-    "Witten IH, Bell TC (1991) The zero-frequency problem. IEEE Trans Inf Theory 37:1085.",
+    "Schütt HH et al. (2023) Statistical inference on representational geometries. eLife 12:e82566.",
     "Walther A et al. (2016) Reliability of dissimilarity measures for multi-voxel pattern analysis. NeuroImage "
     "137:188.",
+    "Witten IH, Bell TC (1991) The zero-frequency problem. IEEE Trans Inf Theory 37:1085.",
 )
 LIMITS = (
     "Identification tells which of the test windows' own texts was heard; it is not reading of free thought, and a "
@@ -87,5 +88,7 @@ def rsa_method(measure: str, comparison: str, correction: str) -> str:
         f"RSA: {measure} dissimilarities between conditions of the brain, correlation distance between layers' "
         f"responses, related by {comparison} (Kriegeskorte et al. 2008; Walther et al. 2016). p: conditions permuted, "
         f"corrected over all models and places ({correction.replace('_', ' ')}). Ceilings: Nili et al. (2014), from "
-        "runs within a subject and from subjects in the group; their null is what noise of the same kind reaches."
+        "runs within a subject and from subjects in the group; their null is what noise of the same kind reaches. "
+        "Intervals: t, from a bootstrap of conditions and, in the group, of subjects, corrected for drawing both "
+        "(Schütt et al. 2023)."
     )

@@ -2,6 +2,7 @@
 
 import pickle
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,7 +42,6 @@ def test_an_npz_holds_one_or_many(tmp_path):
 
 
 def test_a_file_of_rsatoolbox(tmp_path):
-    h5py = pytest.importorskip("h5py")
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file["dissimilarities"] = np.stack([PAIRS, 2 * PAIRS])

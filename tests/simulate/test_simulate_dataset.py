@@ -34,8 +34,7 @@ def test_bids_validator_finds_no_error(tiny):
     validator = shutil.which("bids-validator-deno", path=str(Path(sys.executable).parent)) or shutil.which(
         "bids-validator-deno"
     )
-    if validator is None:
-        pytest.skip("bids-validator-deno is not installed")
+    assert validator, "bids-validator-deno is among the test requirements and was not found"
     done = subprocess.run([validator, str(tiny), "--ignoreWarnings"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
