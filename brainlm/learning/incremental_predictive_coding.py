@@ -15,8 +15,8 @@ class IncrementalPredictiveCoding(LearningRule):
     """Predictive coding in one phase: at each of ``steps`` steps activity and weights descend the energy together.
 
     h_l -= rate dF/dh_l and W_l -= weight_rate dF/dW_l, from the same energy F (see ``predictive_coding``), on a copy
-    of the weights. The gradient is (W before - W after) / weight_rate, so that plain descent with a learning rate of
-    ``weight_rate`` ends where the copy did; it is divided by ``steps``, so that one learning rate suits any number.
+    of the weights. The gradient is (W before - W after) / (weight_rate steps): plain descent with a learning rate of
+    weight_rate x steps ends where the copy did, and one learning rate suits any number of steps.
     """
 
     deviations = "the copy's way, divided by weight_rate and steps, is the gradient that the optimizer follows"
