@@ -120,12 +120,10 @@ def pool_blocks(
     return np.stack([scores[block == number].sum(axis=0) for number in np.unique(block)])
 
 
-def posterior_coordinates(
-    scores: Float[np.ndarray, "blocks labels"], coordinates: Float[np.ndarray, "labels width"]
-) -> Float[np.ndarray, "blocks width"]:
-    """Posterior mean of the label's coordinates, every label equally likely beforehand."""
+def label_posterior(scores: Float[np.ndarray, "blocks labels"]) -> Float[np.ndarray, "blocks labels"]:
+    """Probability of each label given log-likelihoods but for a constant, every label equally likely beforehand."""
     shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return shifted / shifted.sum(axis=1, keepdims=True) @ coordinates
+    return shifted / shifted.sum(axis=1, keepdims=True)
 
 
 def block_permutation_p(

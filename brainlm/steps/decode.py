@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from brainlm.decoding.consensus import choose_consensus
-from brainlm.decoding.labels import pool_blocks, posterior_coordinates
+from brainlm.decoding.labels import label_posterior, pool_blocks
 from brainlm.decoding.train import BrainModel, window_features
 from brainlm.decoding.windows import StoryRun, Timing, brain_windows, separate_starts, window_tokens
 from brainlm.errors import DataError
@@ -148,8 +148,10 @@ def _decode_labels(sources, folder: Path, language: Language, settings: dict) ->
     with torch.no_grad():
         scores = model(torch.from_numpy(np.asarray(test.volumes.series, dtype=np.float32))).numpy()
     pooled = pool_blocks(scores, test.volumes.block)
-    coordinates = posterior_coordinates(pooled, model.coordinates.numpy())
-    lengths = np.full(len(coordinates), np.mean([len(label) for label in facts["labels"]]))
+    posterior = label_posterior(pooled)
+    # means over the posterior, of content and of length alike
+    coordinates = posterior @ model.coordinates.numpy()
+    lengths = posterior @ np.array([len(label) for label in facts["labels"]], dtype=float)
     texts = language.decoder.decode(_features(language, coordinates, lengths), settings["decoder"]["beam_width"])
     table = test.table.assign(
         window=[f"{test.name}-{i + 1:03d}" for i in range(len(test.table))],

@@ -13,8 +13,8 @@ from brainlm.decoding.labels import (
     block_of_volumes,
     block_permutation_p,
     find_blocks,
+    label_posterior,
     pool_blocks,
-    posterior_coordinates,
     refit_labels,
     train_labels,
 )
@@ -72,10 +72,10 @@ def test_the_permutation_test_is_exact_for_few_blocks():
     assert p == 1
 
 
-def test_posterior_of_certain_scores_is_the_label_itself():
-    coordinates = np.array([[1.0, 0], [0, 1], [-1, -1]])
-    np.testing.assert_allclose(posterior_coordinates(np.array([[99.0, 0, 0]]), coordinates), [[1, 0]], atol=1e-9)
-    np.testing.assert_allclose(posterior_coordinates(np.zeros((1, 3)), coordinates), [[0, 0]], atol=1e-9)
+def test_posterior_of_log_likelihoods():
+    scores = np.log(np.array([[0.2, 0.6, 0.2], [1, 1, 1]])) + 700.0
+    np.testing.assert_allclose(label_posterior(scores), [[0.2, 0.6, 0.2], [1 / 3] * 3], atol=1e-9)
+    np.testing.assert_allclose(label_posterior(np.array([[999.0, 0, 0]])), [[1, 0, 0]], atol=1e-9)
 
 
 def test_planted_leaks_are_named():
