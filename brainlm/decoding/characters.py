@@ -50,3 +50,15 @@ class Alphabet:
         rows = [self.encode(text) for text in texts]
         longest = max(len(row) for row in rows)
         return torch.tensor([row + [END] * (longest - len(row)) for row in rows])
+
+
+def states_along(
+    following: Int[Tensor, "states alphabet"], first: int, characters: Int[Tensor, "batch characters"]
+) -> Int[Tensor, "batch characters"]:
+    """The state in which each character is written, by a machine that leads from ``first`` on with each character."""
+    state = torch.full_like(characters[:, 0], first)
+    found = []
+    for character in characters.unbind(dim=1):
+        found.append(state)
+        state = following[state, character].long()
+    return torch.stack(found, dim=1)

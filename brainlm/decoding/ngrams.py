@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from brainlm.decoding.characters import END, N_SPECIAL, Alphabet
+from brainlm.decoding.characters import END, N_SPECIAL, Alphabet, states_along
 
 LARGEST = 4_000_000  # states x alphabet
 RARELY = 1e-3  # probability of an end mark, which running text does not show
@@ -27,12 +27,7 @@ class Ngrams(nn.Module):
 
     def states(self, characters: Int[Tensor, "batch characters"]) -> Int[Tensor, "batch characters"]:
         """The state in which each character is written."""
-        state = torch.full_like(characters[:, 0], self.first)
-        found = []
-        for character in characters.unbind(dim=1):
-            found.append(state)
-            state = self.following[state, character].long()
-        return torch.stack(found, dim=1)
+        return states_along(self.following, self.first, characters)
 
     def write(self, alphabet: Alphabet, length: int, seed: int) -> str:
         """``length`` characters by chance, from the start of a word on."""

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from brainlm.decoding.characters import END, N_SPECIAL, Alphabet
+from brainlm.decoding.characters import END, N_SPECIAL, Alphabet, states_along
 
 ROOT, OUTSIDE = 0, 1  # between words; inside a word that the vocabulary does not have
 LAST = chr(0x10FFFF)
@@ -55,12 +55,7 @@ class Vocabulary(nn.Module):
 
     def states(self, characters: Int[Tensor, "batch characters"]) -> Int[Tensor, "batch characters"]:
         """Where in a word each character is written, before it is written."""
-        state = torch.full_like(characters[:, 0], ROOT)
-        found = []
-        for character in characters.unbind(dim=1):
-            found.append(state)
-            state = self.following[state, character]
-        return torch.stack(found, dim=1)
+        return states_along(self.following, ROOT, characters)
 
     def change(
         self, masses: Float[Tensor, "2 batch sums"], states: Int[Tensor, "batch characters"]

@@ -121,14 +121,3 @@ def brain_windows(
     """The samples that each window needs."""
     first = run.first_step + steps + timing.lag
     return run.series[first[:, None] + np.arange(timing.reach)]
-
-
-def circular_windows(run: StoryRun, timing: Timing) -> tuple[Int[np.ndarray, "starts reach"], int]:
-    """Samples of a window started at each step of the usable stretch, wrapped round; and the length of the stretch.
-
-    The stretch runs from the first sample that any window needs to the last.
-    """
-    steps = usable_starts(run, timing)
-    begin = run.first_step + steps[0] + timing.lag
-    length = steps[-1] - steps[0] + timing.reach
-    return begin + (np.arange(length)[:, None] + np.arange(timing.reach)) % length, length

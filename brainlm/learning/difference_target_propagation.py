@@ -2,14 +2,10 @@
 
 import torch
 
-from brainlm.learning.base import LearningRule
-from brainlm.learning.defined import require
-from brainlm.learning.inverses import NOT_DEFINED, Inverses, teach_towards
-from brainlm.learning.local import activities_apart
-from brainlm.learning.losses import choose_loss, loss_and_slope
+from brainlm.learning.target_propagation import TargetPropagation
 
 
-class DifferenceTargetPropagation(LearningRule):
+class DifferenceTargetPropagation(TargetPropagation):
     """Target propagation that forgives its inverses: their error at the activity itself is taken away.
 
     t_L = h_L - step dLoss/dh_L; t_{l-1} = h_{l-1} + g_l(t_l) - g_l(h_l); each hidden layer descends
@@ -17,22 +13,8 @@ class DifferenceTargetPropagation(LearningRule):
     noisy activity (``inverses.py``). An output on its target leaves every layer where it is.
     """
 
+    name = "difference_target_propagation"
     deviations = "target of the last layer on its output (the paper: on the layer below); update divided by the step"
-
-    def __init__(self, network, example, step: float = 0.2, noise: float = 0.1, loss: str = "cross_entropy"):
-        super().__init__(network, example)
-        require("difference_target_propagation", network, NOT_DEFINED)
-        self.step = step
-        self.loss = choose_loss(loss)
-        self.inverses = Inverses(network, example, noise)
-
-    def assign_gradients(self, network, x, y):
-        activities = activities_apart(network, x)
-        inputs = [x, *(h.detach() for h in activities)]
-        loss, slope = loss_and_slope(self.loss, inputs[-1], y)
-        teach_towards(activities, self.targets(network, inputs, slope), slope, self.step)
-        self.inverses.learn(network, inputs)
-        return loss
 
     @torch.no_grad()
     def targets(self, network, inputs, slope):

@@ -17,11 +17,12 @@ class TargetPropagation(LearningRule):
     Divided by ``step``, a perfect inverse of an orthogonal layer gives the gradient's own size.
     """
 
+    name = "target_propagation"
     deviations = "update divided by the step to the output's target"
 
     def __init__(self, network, example, step: float = 0.2, noise: float = 0.1, loss: str = "cross_entropy"):
         super().__init__(network, example)
-        require("target_propagation", network, NOT_DEFINED)
+        require(self.name, network, NOT_DEFINED)
         self.step = step
         self.loss = choose_loss(loss)
         self.inverses = Inverses(network, example, noise)

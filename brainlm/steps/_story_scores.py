@@ -51,7 +51,9 @@ def score_stories(sources: Sources, units: list[Path], language: Language, setti
     test = _gather(sources, runs, timing)
     training = load_runs(sources, split["training"], space.mask, language.space, timing, facts["subjects"])
     _audit(sources, split, training, test, timing, facts)
-    predicted = [predict(model, _circular(run, timing), run.subject, timing) for run in runs]
+    predicted = [
+        predict(model, brain_windows(run, usable_starts(run, timing), timing), run.subject, timing) for run in runs
+    ]
     scorer = _Scorer(test, timing, settings, seed, language)
     rows = scorer.identification_rows(predicted, load_table(units[0] / "decoded.tsv")["decoded"].fillna("").tolist())
     texts = _control_texts(sources, test, timing, model, training, predicted, units[0], language, settings, seed)
@@ -198,18 +200,6 @@ def _audit(sources, split: dict, training: list[StoryRun], test: Test, timing: T
     leaks = find_leaks(roles, facts["fitted_on"], test.true.tokens, seen)
     if leaks:
         raise DataError(f"sub-{facts['subject']} {facts['protocol']}: {len(leaks)} leaks: {leaks[0]}. Mend splits:.")
-
-
-def _circular(run: StoryRun, timing: Timing) -> np.ndarray:
-    """A window of brain from every start of the run's usable stretch on, wrapped round at its end."""
-    starts = usable_starts(run, timing)
-    begin = run.first_step + starts[0] + timing.lag
-    length = int(starts[-1] - starts[0]) + 1
-    stretch = run.series[begin : begin + length + timing.reach - 1]
-    where = (np.arange(length)[:, None] + np.arange(timing.reach)) % length
-    inside = np.arange(length)[:, None] + np.arange(timing.reach) < len(stretch)
-    straight = np.arange(length)[:, None] + np.arange(timing.reach)
-    return stretch[np.where(inside, straight, where)]
 
 
 def _control_texts(
