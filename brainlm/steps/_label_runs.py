@@ -23,7 +23,8 @@ from brainlm.io.bids import read_events
 from brainlm.io.fmri import save_volume
 from brainlm.io.language import load_weights, save_weights
 from brainlm.io.store import load_model_series, read_index, save_json, save_table
-from brainlm.preprocess.fmri import clean_series, measure_confounds
+from brainlm.preprocess.cleaning import clean_series
+from brainlm.preprocess.confounds import measure_confounds
 from brainlm.records import Space
 from brainlm.steps._language import load_language
 from brainlm.steps._runs import Sources, common_space, save_in_volume
