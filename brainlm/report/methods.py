@@ -39,9 +39,18 @@ def fmri_method(settings: dict, t_r: float) -> str:
     elif settings.get("grid") == "native":
         steps.append("kept on its own grid")
     if settings.get("high_pass_s"):
-        steps.append(f"slow drifts beyond {settings['high_pass_s']:g} s removed by cosines")
+        how = "a Butterworth filter" if settings.get("filter") == "butterworth" else "cosines"
+        steps.append(f"slow drifts beyond {settings['high_pass_s']:g} s removed by {how}")
+    if settings.get("low_pass_s"):
+        steps.append(f"waves faster than {settings['low_pass_s']:g} s filtered out")
+    if settings.get("scrub", "none") != "none":
+        steps.append(
+            f"volumes beyond {settings['fd_threshold_mm']:g} mm of displacement or {settings['std_dvars_threshold']:g} "
+            f"of standardised DVARS left out of every fit ({settings['scrub']})"
+        )
     if settings.get("confounds"):
-        steps.append(f"confounds regressed out ({', '.join(settings['confounds'])})")
+        chosen = settings["confounds"]
+        steps.append(f"confounds regressed out ({chosen if isinstance(chosen, str) else ', '.join(chosen)})")
     if settings.get("standardize"):
         steps.append("each voxel z-scored within its run")
     return f"fMRI (repetition time {t_r:g} s): {'; '.join(steps) or 'as given'}. Every operation used its own run only."

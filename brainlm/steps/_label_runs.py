@@ -24,7 +24,7 @@ from brainlm.io.fmri import save_volume
 from brainlm.io.language import load_weights, save_weights
 from brainlm.io.store import load_model_series, read_index, save_json, save_table
 from brainlm.preprocess.cleaning import clean_series
-from brainlm.preprocess.confounds import measure_confounds
+from brainlm.preprocess.confounds import measure_cosines
 from brainlm.records import Space
 from brainlm.steps._language import load_language
 from brainlm.steps._runs import Sources, common_space, save_in_volume
@@ -177,5 +177,5 @@ def _blocks_of_run(sources, row, space, labels, settings, first_block: int, firs
 
 def _clean_part(series: np.ndarray, t_r: float, splits: dict) -> np.ndarray:
     """A part of a run cleaned by itself: what another part holds must not reach it."""
-    confounds = measure_confounds(series, np.zeros((len(series), 6)), t_r, splits["part_high_pass_s"])
-    return clean_series(series, confounds, [], standardize=True)
+    cosines = measure_cosines(len(series), t_r, splits["part_high_pass_s"]).to_numpy()
+    return clean_series(series, cosines, standardize=True)

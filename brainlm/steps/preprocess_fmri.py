@@ -7,8 +7,8 @@ import numpy as np
 from brainlm.errors import DataError
 from brainlm.io.fmri import load_region_series, save_volume
 from brainlm.io.store import find_row, read_index, save_json, save_model_series, save_table
-from brainlm.preprocess.cleaning import clean_series
-from brainlm.preprocess.confounds import measure_confounds
+from brainlm.preprocess.cleaning import Band, choose_confounds, clean_series
+from brainlm.preprocess.confounds import Confounds, Thresholds, measure_confounds
 from brainlm.preprocess.quality import measure_quality
 from brainlm.records import Space
 from brainlm.steps._align_fmri import Aligned, align
@@ -26,19 +26,41 @@ def preprocess_fmri(*, index: Path, bids_root: Path, recording: str, settings: d
     run = _regions(bids_root / row["path"], told) if told else align(bids_root, row["path"], t_r, settings)
     series = run.series[run.mask].T
     try:
-        confounds = measure_confounds(series, run.motion, t_r, settings["high_pass_s"])
-        cleaned = clean_series(series, confounds, settings["confounds"], settings["standardize"], settings["detrend"])
+        confounds = _measure(series, run, t_r, settings)
+        cleaned = _clean(series, confounds, t_r, settings)
     except ValueError as error:
         raise DataError(f"{recording}: {error}") from error
     stem = out / recording
     name = stem.name
     save_volume(stem.with_name(f"{name}_desc-preproc_bold.nii.gz"), run.series, run.affine, t_r)
     save_volume(stem.with_name(f"{name}_desc-brain_mask.nii.gz"), run.mask, run.affine)
-    save_table(stem.with_name(f"{name}_desc-confounds_timeseries.tsv"), confounds)
-    save_json(stem.with_name(f"{name}_desc-quality.json"), measure_quality(series, confounds))
+    save_table(stem.with_name(f"{name}_desc-confounds_timeseries.tsv"), confounds.table)
+    save_json(stem.with_name(f"{name}_desc-confounds_timeseries.json"), confounds.facts)
+    save_json(stem.with_name(f"{name}_desc-quality.json"), measure_quality(series, confounds.table))
     more = {"recording": recording, "sources": [f"bids:raw:{row['path']}"], "settings": settings}
     more |= {"regions": told["regions"]} if told else {}
+    scrubbed = np.flatnonzero(confounds.outlying).tolist() if settings["scrub"] != "none" else []
+    more |= {"scrubbed_volumes": scrubbed}
     save_model_series(stem, cleaned, Space(run.mask, run.affine), t_r, run.start_time, **more)
+
+
+def _measure(series: np.ndarray, run: Aligned, t_r: float, settings: dict) -> Confounds:
+    tissue = {name: run.series[mask].T for name, mask in run.tissue.items()}
+    thresholds = Thresholds(settings["fd_threshold_mm"], settings["std_dvars_threshold"])
+    return measure_confounds(series, run.motion, t_r, settings["high_pass_s"], tissue, thresholds)
+
+
+def _clean(series: np.ndarray, confounds: Confounds, t_r: float, settings: dict) -> np.ndarray:
+    band = Band(t_r, settings["high_pass_s"], settings["low_pass_s"]) if settings["filter"] == "butterworth" else None
+    if settings["low_pass_s"] and band is None:
+        raise ValueError("fmri.low_pass_s needs fmri.filter: butterworth; cosines take out slow waves only.")
+    regressors = choose_confounds(confounds.table, settings["confounds"])
+    if band is None:
+        cosines = confounds.table.filter(regex="^cosine_").to_numpy()
+        regressors = np.hstack([regressors, cosines])
+    return clean_series(
+        series, regressors, settings["standardize"], settings["detrend"], band, confounds.outlying, settings["scrub"]
+    )
 
 
 def _regions(path: Path, told: dict) -> Aligned:

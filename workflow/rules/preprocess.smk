@@ -12,6 +12,7 @@ rule preprocess_fmri:
             "_desc-preproc_bold.nii.gz",
             "_desc-brain_mask.nii.gz",
             "_desc-confounds_timeseries.tsv",
+            "_desc-confounds_timeseries.json",
             "_desc-model_timeseries.npy",
             "_desc-model_timeseries.json",
             "_desc-quality.json",
