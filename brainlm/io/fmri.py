@@ -1,5 +1,7 @@
 """NIfTI in and out."""
 
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import nibabel as nib
@@ -29,6 +31,47 @@ def load_series(path: Path) -> tuple[Float[np.ndarray, "x y z time"], Float[np.n
     if not series.any():
         raise DataError(f"{path}: expected a recording, got nothing but zeros. Replace it, or exclude the run.")
     return series, image.affine
+
+
+def read_volumes(path: Path) -> Iterator[Float[np.ndarray, "x y z"]]:
+    """The volumes of a series, one after another, scaled, in a file that is read once and never held whole.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read to its end, or is no series.
+    """
+    try:
+        image = nib.load(path, keep_file_open=True)  # else each volume of a compressed file would start at byte 0
+        if len(image.shape) != 4:
+            raise DataError(f"{path}: expected a series of volumes (4 axes), got shape {image.shape}. Exclude the run.")
+        for t in range(image.shape[3]):
+            yield np.asarray(image.dataobj[..., t], dtype=np.float32)
+    except (OSError, EOFError, ValueError, zlib.error, nib.filebasedimages.ImageFileError) as error:
+        raise DataError(f"{path}: expected a NIfTI series, got {error}. Replace it, or exclude the run.") from error
+
+
+def load_masked(path: Path, mask: Bool[np.ndarray, "x y z"]) -> Float[np.ndarray, "time voxels"]:
+    """The voxels of a mask (C order) in every volume; memory for these alone.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, lies on another grid, or holds values that are not finite.
+    """
+    shape = nib.load(path).shape
+    if shape[:3] != mask.shape:
+        raise DataError(f"{path}: expected the mask's grid {mask.shape}, got {shape[:3]}. Give its own mask.")
+    places = np.ravel_multi_index(np.nonzero(mask), mask.shape, order="F")
+    series = np.empty((shape[3], len(places)), dtype=np.float32)
+    for t, volume in enumerate(read_volumes(path)):
+        np.take(volume.ravel(order="F"), places, out=series[t])
+        if not np.isfinite(series[t]).all():
+            raise DataError(
+                f"{path}: expected finite values, volume {t} has {(~np.isfinite(series[t])).sum()} others inside the "
+                "mask. Exclude the run."
+            )
+    return series
 
 
 def load_region_series(

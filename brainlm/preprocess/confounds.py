@@ -100,7 +100,8 @@ def find_components(
 ) -> tuple[Float[np.ndarray, "time components"], Float[np.ndarray, " all"]]:
     """Principal components (unit length) of the voxels, without drift and of unit variance.
 
-    As many as explain the share ``variance``, at least five. Drift: a constant and cosines slower than 128 s. Returns the singular values of all components, too.
+    As many as explain the share ``variance``, at least five. Drift: a constant and cosines slower than 128 s. Returns
+    the singular values of all components, too.
     """
     drift = create_cosine_drift(1 / COMPCOR_HIGH_PASS_S, np.arange(len(series)) * t_r)
     gram = np.zeros((len(series), len(series)))
