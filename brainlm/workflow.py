@@ -1,26 +1,21 @@
-"""What the workflow is told by a config: defaults filled in, faults found, and the files that jobs make."""
+"""What the workflow is told by a config and a data set: recordings, and the files that jobs make."""
 
-import difflib
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import jsonschema
 import pandas as pd
-import yaml
 
+from brainlm.config import as_json, leave_out
 from brainlm.errors import ConfigError, choose
 from brainlm.io.bids import choose_subjects, index_recordings
+from brainlm.io.fmriprep import find_prepared
 from brainlm.io.store import load_json, read_index, save_index
 from brainlm.io.transcripts import find_transcript
-from brainlm.learning import LEARNING_RULES
 from brainlm.provenance import code_version
 from brainlm.simulate.plan import planned_recordings
-
-SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yaml"
 
 # names under the results folder that rules, tables and reports share
 UNIT = "decoding/sub-{subject}_protocol-{protocol}_fold-{fold}_seed-{seed}"
@@ -32,52 +27,12 @@ PLANNED = ["recording", "modality", "subject", "task", "story", "use"]  # known 
 TRUTH = Path("sourcedata") / "truth"
 
 
-def as_json(settings: dict) -> str:
-    """Settings as one compact line with sorted keys: equal settings, equal text."""
-    return json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def pick(config: dict, *keys: str) -> str:
-    """Sections of the config, or keys of them (``section.key``), as JSON: what one step reads, and no more."""
-    chosen: dict = {}
-    for key in keys:
-        section, _, name = key.partition(".")
-        if name:
-            chosen.setdefault(section, {})[name] = config[section][name]
-        else:
-            chosen[section] = config[section]
-    return as_json(chosen)
-
-
-def leave_out(section: dict, *names: str) -> dict:
-    """A section without the keys that its step does not read."""
-    return {name: value for name, value in section.items() if name not in names}
-
-
 def stamp(config: dict, step: str, *modules: str) -> str:
     """What results of ``step`` depend on: its code, or the release where ``follow_code`` is false.
 
     ``modules`` are those that the step imports by a computed name.
     """
     return code_version(f"brainlm.steps.{step}", *modules) if config["follow_code"] else version("brainlm")
-
-
-def fill_config(config: dict, schema_path: Path) -> dict:
-    """The config with the schema's defaults; one clear line for the first fault.
-
-    Raises
-    ------
-    ConfigError
-        If a key is unknown, missing, or its value is not allowed.
-    """
-    schema = yaml.safe_load(schema_path.read_text(encoding="utf-8"))
-    filled = _with_defaults(_typed(config, schema), schema)
-    faults = sorted(jsonschema.Draft202012Validator(schema).iter_errors(filled), key=lambda fault: list(fault.path))
-    if faults:
-        raise ConfigError(_explain(faults[0]))
-    for rule in filled["learning"]["learning_rules"]:
-        choose("learning rule", rule, LEARNING_RULES)
-    return filled
 
 
 @dataclass(frozen=True)
@@ -136,10 +91,28 @@ class Plan:
     def raw(self, recording: str) -> list[str]:
         """The files of a recording, header and sidecar included; none where the workflow makes them itself."""
         found: list[str] = []
-        for name in self._own(recording=recording)["path"]:
+        rows = self._own(recording=recording)
+        fmri = self.config["fmri"]
+        if fmri["engine"] == "fmriprep" and (rows["modality"] == "fmri").any():
+            return [f"{self.config['results_dir']}/derivatives/fmriprep/sub-{rows['subject'].iloc[0]}.html"]
+        if fmri["engine"] == "fmriprep-derivatives" and (rows["modality"] == "fmri").any():
+            made = find_prepared(Path(fmri["derivatives"]), recording, fmri["space"], fmri["resolution"])
+            return [str(made.series), str(made.mask), str(made.confounds)]
+        for name in rows["path"]:
             path = Path(self.config["bids_root"]) / name
             found += sorted(map(str, path.parent.glob(f"{path.name.partition('.')[0]}.*")))
         return found
+
+    def fmriprep_inputs(self, subject: str) -> list[str]:
+        """Raw fMRI runs of a subject, for fMRIPrep."""
+        rows = self._own(subject=subject, modality="fmri")
+        return sorted(str(Path(self.config["bids_root"]) / name) for name in rows["path"])
+
+    def fmriprep_space(self) -> str:
+        """What fMRIPrep is told to write: the space that is read then, at its resolution."""
+        fmri = self.config["fmri"]
+        space = "func" if fmri["space"] == "native" else fmri["space"]
+        return space if fmri["resolution"] is None else f"{space}:res-{fmri['resolution']}"
 
     def events(self, **values: str) -> list[str]:
         """Events of the rows with these values; none where the workflow makes them itself."""
@@ -261,7 +234,11 @@ class Plan:
         return 1000 + 20 * (path / rows["path"].iloc[0]).stat().st_size // 2**20
 
     def _own(self, **values: str) -> pd.DataFrame:
-        rows = self.table.iloc[:0].reindex(columns=["path", "events"]) if self.config["simulate"] else self.table
+        rows = (
+            self.table.iloc[:0].reindex(columns=["path", "events", "modality", "subject"])
+            if self.config["simulate"]
+            else self.table
+        )
         for column, value in values.items() if len(rows) else ():
             rows = rows[rows[column] == value]
         return rows
@@ -336,39 +313,3 @@ def _plan_table(config: dict) -> pd.DataFrame:
         table["task"].map(wanted).isna() | (table["task"].map(wanted) == table["modality"])
     )
     return table[kept].assign(use=[tasks[task]["use"] for task in table.loc[kept, "task"]])
-
-
-def _with_defaults(config: dict, schema: dict) -> dict:
-    for name, part in schema.get("properties", {}).items():
-        if name not in config and "default" in part:
-            config[name] = part["default"]
-        if isinstance(config.get(name), dict) and "properties" in part:
-            config[name] = _with_defaults(dict(config[name]), part)
-    return config
-
-
-def _typed(value: object, schema: dict) -> object:
-    """Numbers and truths that Snakemake's ``--config`` hands over as text, where the schema wants no text."""
-    if isinstance(value, dict):
-        parts = schema.get("properties", {})
-        return {name: _typed(part, parts.get(name, {})) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_typed(part, schema.get("items", {})) for part in value]
-    if isinstance(value, str) and "type" in schema and "string" not in schema["type"]:
-        return yaml.safe_load(value)
-    return value
-
-
-def _explain(fault: jsonschema.ValidationError) -> str:
-    where = ".".join(str(part) for part in fault.path) or "config"
-    if fault.validator == "additionalProperties":
-        known = sorted(fault.schema.get("properties", {}))
-        unknown = sorted(set(fault.instance) - set(known))[0]
-        close = difflib.get_close_matches(unknown, known, n=1, cutoff=0)
-        return f"{where}: unknown key {unknown!r}; did you mean {close[0]!r}?" if close else f"{where}: {fault.message}"
-    if fault.validator == "type" and "string" in str(fault.validator_value) and isinstance(fault.instance, int):
-        return (
-            f"{where}: expected text, got the number {fault.instance}: a label such as 01 loses its zero. "
-            f"Write '{fault.instance:02d}' in quotes."
-        )
-    return f"{where}: {fault.message} ({fault.schema.get('description', 'see config/README.md')})"

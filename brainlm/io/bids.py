@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from brainlm.errors import ConfigError, DataError
+from brainlm.io.fmriprep import check_engine, find_prepared
 from brainlm.io.headers import Header, read_header
 from brainlm.io.series import examine_series, find_series
 from brainlm.io.store import load_json
@@ -23,6 +24,7 @@ FILES = {
     "fmri": ("func", re.compile(r"_bold\.nii(\.gz)?$")),
     "eeg": ("eeg", re.compile(r"_eeg\.(vhdr|edf|bdf|set|fif)$")),
 }
+OF_ONE_RECORDING = re.compile(r"_(echo-[0-9]+|part-mag)(?=_|$)")
 USES = ("story", "labels", "conditions")
 
 
@@ -37,6 +39,8 @@ def index_recordings(config: dict) -> pd.DataFrame:
     root = Path(config["bids_root"])
     series = config.get("fmri", {}).get("series")
     check_root(root, described=not series)
+    if "engine" in config.get("fmri", {}):
+        check_engine(config["fmri"])
     found = find_series(root, series) if series else [row for modality in FILES for row in _find(root, modality)]
     if not found:
         formats = "sub-*/func/*_bold.nii or .nii.gz, sub-*/eeg/*_eeg.vhdr, .edf, .bdf, .set or .fif"
@@ -127,13 +131,15 @@ def events_path(root: Path, recording: str) -> Path:
 
 
 def _find(root: Path, modality: str) -> list[dict[str, str]]:
+    """A row a recording: the echoes of one are one, by the first of them, and phase images are none."""
     folder, pattern = FILES[modality]
-    rows = []
+    rows: dict[str, dict[str, str]] = {}
     for path in sorted(root.glob(f"sub-*/**/{folder}/sub-*")):
-        if pattern.search(path.name):
-            stem = pattern.sub("", path.relative_to(root).as_posix())
+        if pattern.search(path.name) and "_part-phase" not in path.name:
+            stem = OF_ONE_RECORDING.sub("", pattern.sub("", path.relative_to(root).as_posix()))
             names = dict(part.split("-", 1) for part in stem.rpartition("/")[2].split("_") if "-" in part)
-            rows.append(
+            rows.setdefault(
+                stem,
                 {
                     "recording": stem,
                     "modality": modality,
@@ -144,9 +150,9 @@ def _find(root: Path, modality: str) -> list[dict[str, str]]:
                     "run": names.get("run", ""),
                     "path": path.relative_to(root).as_posix(),
                     "events": events_path(root, stem).relative_to(root).as_posix(),
-                }
+                },
             )
-    return rows
+    return list(rows.values())
 
 
 def _choose_tasks(table: pd.DataFrame, tasks: dict[str, dict]) -> pd.DataFrame:
@@ -192,7 +198,7 @@ def _exclusions(table: pd.DataFrame, exclude: list) -> list[tuple[str, str]]:
 def _examine(root: Path, row: dict[str, str], config: dict) -> dict[str, str]:
     if config.get("fmri", {}).get("series"):
         return row | examine_series(root, row, config)
-    header = read_header(root, row["path"], row["modality"], config)
+    header = _header(root, row, config)
     events = read_events(root / row["events"])
     late = events[events["onset"] + 1e-6 > header.duration_s]
     if len(late):
@@ -207,6 +213,21 @@ def _examine(root: Path, row: dict[str, str], config: dict) -> dict[str, str]:
         )
     story = _story(root, row, events, config) if row["use"] == "story" else ""
     return row | _facts(header) | {"story": story}
+
+
+def _header(root: Path, row: dict[str, str], config: dict) -> Header:
+    """Of the raw file, or of fMRIPrep's where the config enters there and the raw file may be away."""
+    fmri = config.get("fmri", {})
+    if "_echo-" in row["path"] and not fmri.get("engine", "").startswith("fmriprep"):
+        raise DataError(
+            f"{root / row['path']}: expected a run of one echo, got several. Let fMRIPrep combine them "
+            "(fmri.engine: fmriprep or fmriprep-derivatives), or exclude the run."
+        )
+    if row["modality"] != "fmri" or fmri.get("engine") != "fmriprep-derivatives":
+        return read_header(root, row["path"], row["modality"], config)
+    folder = Path(fmri["derivatives"])
+    series = find_prepared(folder, row["recording"], fmri["space"], fmri["resolution"]).series
+    return read_header(folder, series.relative_to(folder).as_posix(), "fmri", config)
 
 
 def _facts(header: Header) -> dict[str, str]:

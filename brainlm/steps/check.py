@@ -5,8 +5,9 @@ from pathlib import Path
 import torch
 import yaml
 
+from brainlm.config import SCHEMA, fill_config
 from brainlm.errors import ConfigError
-from brainlm.workflow import SCHEMA, Plan, fill_config
+from brainlm.workflow import Plan
 
 
 def check(*, config: Path) -> None:

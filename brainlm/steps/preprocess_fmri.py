@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from brainlm.errors import DataError
 from brainlm.io.fmri import load_region_series, save_volume
@@ -12,36 +13,55 @@ from brainlm.preprocess.confounds import Confounds, Thresholds, measure_confound
 from brainlm.preprocess.quality import measure_quality
 from brainlm.records import Space
 from brainlm.steps._align_fmri import Aligned, align
+from brainlm.steps._fmriprep import load_prepared
 
 
 def preprocess_fmri(*, index: Path, bids_root: Path, recording: str, settings: dict, out: Path) -> None:
     """Slice timing, motion, mask, confounds, cleaning, common grid of one run.
 
     ``settings`` is the config's section ``fmri``. Writes preprocessed series, mask, confounds (fMRIPrep's names),
-    model series and quality under ``out``. Region series (``series``) come in after registration: a region is a voxel
-    of a grid of regions x 1 x 1, and only confounds and cleaning are left to do.
+    model series and quality under ``out``. Runs that fMRIPrep has prepared and region series (``series``) come in after
+    registration, so that only cleaning, and confounds of regions, are left to do; a region is a voxel of a grid of
+    regions x 1 x 1.
     """
     row = find_row(read_index(index), recording)
-    t_r, told = float(row["t_r"]), settings.get("series")
-    run = _regions(bids_root / row["path"], told) if told else align(bids_root, row["path"], t_r, settings)
+    t_r = float(row["t_r"])
+    run, known, sources = _load(bids_root, row, t_r, settings, out)
     series = run.series[run.mask].T
     try:
-        confounds = _measure(series, run, t_r, settings)
+        confounds = known or _measure(series, run, t_r, settings)
         cleaned = _clean(series, confounds, t_r, settings)
     except ValueError as error:
         raise DataError(f"{recording}: {error}") from error
     stem = out / recording
     name = stem.name
-    save_volume(stem.with_name(f"{name}_desc-preproc_bold.nii.gz"), run.series, run.affine, t_r)
+    if known is None:  # what fMRIPrep has written is not written again
+        save_volume(stem.with_name(f"{name}_desc-preproc_bold.nii.gz"), run.series, run.affine, t_r)
     save_volume(stem.with_name(f"{name}_desc-brain_mask.nii.gz"), run.mask, run.affine)
     save_table(stem.with_name(f"{name}_desc-confounds_timeseries.tsv"), confounds.table)
     save_json(stem.with_name(f"{name}_desc-confounds_timeseries.json"), confounds.facts)
     save_json(stem.with_name(f"{name}_desc-quality.json"), measure_quality(series, confounds.table))
-    more = {"recording": recording, "sources": [f"bids:raw:{row['path']}"], "settings": settings}
-    more |= {"regions": told["regions"]} if told else {}
+    more = {"recording": recording, "sources": sources, "settings": settings}
+    more |= {"regions": settings["series"]["regions"]} if settings.get("series") else {}
     scrubbed = np.flatnonzero(confounds.outlying).tolist() if settings["scrub"] != "none" else []
     more |= {"scrubbed_volumes": scrubbed}
     save_model_series(stem, cleaned, Space(run.mask, run.affine), t_r, run.start_time, **more)
+
+
+def _load(
+    bids_root: Path, row: pd.Series, t_r: float, settings: dict, out: Path
+) -> tuple[Aligned, Confounds | None, list[str]]:
+    """The run aligned, by the engine that the config names; the confounds where they are known; what it came from."""
+    raw = [f"bids:raw:{row['path']}"]
+    told = settings.get("series")
+    if told:
+        series, affine = load_region_series(bids_root / row["path"], told["regions"])
+        return Aligned(series, affine, np.ones(series.shape[:3], dtype=bool), told["start_s"], None), None, raw
+    if settings["engine"] == "brainlm":
+        return align(bids_root, row["path"], t_r, settings), None, raw
+    folder = Path(settings["derivatives"]) if settings["engine"] == "fmriprep-derivatives" else out.parent / "fmriprep"
+    run, known, files = load_prepared(folder, row["recording"], t_r, settings)
+    return run, known, [f"bids:fmriprep:{file.relative_to(folder).as_posix()}" for file in files]
 
 
 def _measure(series: np.ndarray, run: Aligned, t_r: float, settings: dict) -> Confounds:
@@ -61,8 +81,3 @@ def _clean(series: np.ndarray, confounds: Confounds, t_r: float, settings: dict)
     return clean_series(
         series, regressors, settings["standardize"], settings["detrend"], band, confounds.outlying, settings["scrub"]
     )
-
-
-def _regions(path: Path, told: dict) -> Aligned:
-    series, affine = load_region_series(path, told["regions"])
-    return Aligned(series, affine, np.ones(series.shape[:3], dtype=bool), told["start_s"], None)

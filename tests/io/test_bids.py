@@ -15,6 +15,7 @@ FMRI = {
     "slice_timing": False,
     "grid": "native",
     "mask": "all",
+    "engine": "brainlm",
     "high_pass_s": None,
     "low_pass_s": None,
     "filter": "cosine",

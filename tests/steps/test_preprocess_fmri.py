@@ -18,6 +18,7 @@ PLAIN = {
     "slice_timing": False,
     "grid": "native",
     "mask": "all",
+    "engine": "brainlm",
     "high_pass_s": None,
     "low_pass_s": None,
     "filter": "cosine",

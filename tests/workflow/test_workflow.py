@@ -9,9 +9,10 @@ import pytest
 import yaml
 from running import places, snakemake
 
+from brainlm.config import SCHEMA, fill_config
 from brainlm.errors import ConfigError
 from brainlm.io.store import save_index
-from brainlm.workflow import SCHEMA, Plan, check_decoding, fill_config, stamp
+from brainlm.workflow import Plan, check_decoding, stamp
 
 ROOT = Path(__file__).parents[2]
 TABLES = ("selector", "decoding", "learning", "rsa", "quality")

@@ -3,20 +3,9 @@ import os
 import sys
 
 
+from brainlm.config import SCHEMA, as_json, fill_config, leave_out, pick
 from brainlm.errors import BrainlmError
-from brainlm.workflow import (
-    BRAIN,
-    NETWORK,
-    SCHEMA,
-    SCORES,
-    UNIT,
-    Plan,
-    as_json,
-    fill_config,
-    leave_out,
-    pick,
-    stamp,
-)
+from brainlm.workflow import BRAIN, NETWORK, SCORES, UNIT, Plan, stamp
 
 try:
     config = fill_config(config, SCHEMA)

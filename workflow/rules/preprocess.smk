@@ -1,4 +1,5 @@
 # One job a recording, then condition patterns a subject.
+SERIES = ["_desc-preproc_bold.nii.gz"] if config["fmri"]["engine"] == "brainlm" else []
 EPOCHS = {"fmri": (), "eeg": ("eeg.epoch_s", "eeg.baseline_s")}
 
 
@@ -9,7 +10,7 @@ rule preprocess_fmri:
     output:
         multiext(
             f"{DERIVATIVES}/brainlm-fmri/{{recording}}",
-            "_desc-preproc_bold.nii.gz",
+            *SERIES,
             "_desc-brain_mask.nii.gz",
             "_desc-confounds_timeseries.tsv",
             "_desc-confounds_timeseries.json",
@@ -28,7 +29,9 @@ rule preprocess_fmri:
         * plan.fmri_memory_mb(wildcards.recording),
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: as_json(leave_out(config["fmri"], "label_lag_s")),
+        settings=lambda wildcards: as_json(
+            leave_out(config["fmri"], "label_lag_s", "fmriprep")
+        ),
         row=lambda wildcards: plan.digest(recording=wildcards.recording),
         root=ROOT,
         out=lambda wildcards: f"{DERIVATIVES}/brainlm-fmri",

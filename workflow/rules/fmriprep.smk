@@ -1,0 +1,40 @@
+# fMRIPrep in its container, a job a subject; its output then enters as if it had been there.
+import shutil
+
+if (
+    not {"apptainer", "singularity"}
+    & {str(method) for method in workflow.deployment_settings.deployment_method}
+    and shutil.which("fmriprep") is None
+):
+    sys.exit(
+        "brainlm: fmri.engine: fmriprep needs its container (add --software-deployment-method apptainer) or the "
+        "program fmriprep; got neither. Or use fmri.engine: brainlm."
+    )
+
+
+rule fmriprep:
+    input:
+        lambda wildcards: plan.fmriprep_inputs(wildcards.subject),
+        licence=config["fmri"]["fmriprep"]["license"],
+    output:
+        page=f"{DERIVATIVES}/fmriprep/sub-{{subject}}.html",
+    log:
+        f"{RESULTS}/logs/fmriprep/sub-{{subject}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fmriprep/sub-{{subject}}.tsv"
+    container:
+        f"docker://nipreps/fmriprep:{config['fmri']['fmriprep']['version']}"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, attempt: 16000 * attempt,
+        runtime=lambda wildcards, attempt: 720 * attempt,
+    params:
+        root=ROOT,
+        out=f"{DERIVATIVES}/fmriprep",
+        space=plan.fmriprep_space(),
+        options=config["fmri"]["fmriprep"]["options"],
+    shell:
+        "fmriprep {params.root:q} {params.out:q} participant --participant-label {wildcards.subject} "
+        "--output-spaces {params.space} --fs-license-file {input.licence:q} --nthreads {threads} "
+        "--mem-mb {resources.mem_mb} --work-dir {resources.tmpdir:q}/fmriprep-{wildcards.subject} --notrack "
+        "{params.options} > {log:q} 2>&1"
