@@ -13,7 +13,8 @@ from brainlm.io.eeg import load_clean
 from brainlm.io.fmri import load_volume
 from brainlm.io.language import save_arrays
 from brainlm.io.store import load_model_series, read_index, save_json
-from brainlm.preprocess.patterns import run_betas, run_evoked
+from brainlm.preprocess.evoked import run_evoked
+from brainlm.preprocess.patterns import run_betas
 from brainlm.records import Space
 
 logger = logging.getLogger(__name__)
