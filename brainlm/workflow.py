@@ -216,6 +216,15 @@ class Plan:
         pairs = sorted(set(zip(rows["subject"], rows["modality"], strict=True)))
         return [pattern.format(subject=subject, modality=modality) for subject, modality in pairs]
 
+    def listeners(self, pattern: str) -> list[str]:
+        """A file of every subject who heard a story in fMRI; none where no network is trained."""
+        rows = self.table[(self.table["use"] == "story") & (self.table["modality"] == "fmri")]
+        return (
+            [pattern.format(subject=subject) for subject in sorted(set(rows["subject"]))]
+            if self.networks("", "")
+            else []
+        )
+
     def truth(self) -> str:
         """The folder with planted truth of a simulated data set, or none."""
         folder = Path(self.config["bids_root"]) / TRUTH

@@ -10,17 +10,13 @@ import pandas as pd
 from brainlm.errors import DataError
 from brainlm.io.bids import read_dataset_name, read_events
 from brainlm.io.eeg import load_clean
-from brainlm.io.fmri import load_volume
 from brainlm.io.language import save_arrays
-from brainlm.io.store import load_model_series, read_index, save_json
+from brainlm.io.store import read_index, save_json
 from brainlm.preprocess.evoked import run_evoked
-from brainlm.preprocess.patterns import run_betas
-from brainlm.records import Space
+from brainlm.preprocess.patterns import Run, average_trials, run_betas, trial_betas
+from brainlm.steps._fmri_runs import load_runs, place
 
 logger = logging.getLogger(__name__)
-
-ATLAS = Path("sourcedata/atlas/atlas-regions_dseg.nii.gz")
-MIN_VOXELS = 10
 
 
 def patterns(
@@ -28,9 +24,10 @@ def patterns(
 ) -> None:
     """Run-wise patterns of every condition of the tasks with ``use: conditions``; trial_type n/a is no condition.
 
-    ``settings`` holds the config's sections fmri, eeg and tasks. Writes values (runs x conditions x voxels, or x
-    sensors x times), for fMRI the residuals, and a JSON with conditions, runs, and regions with the affine, or times
-    with the electrodes. Only electrodes that are good in every run are used; those left out are named.
+    ``settings`` holds the config's rsa.patterns or eeg. Writes values (runs x conditions x voxels, or x sensors x
+    times), for fMRI the residuals and, where trials are estimated, each trial's pattern; and a JSON with conditions,
+    runs, and regions with the affine, or times with the electrodes. Only electrodes that are good in every run are
+    used; those left out are named.
     """
     table = read_index(index)
     rows = table[
@@ -59,47 +56,34 @@ def _conditions(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def _fmri(rows, events, conditions, bids_root: Path, derivatives: Path, settings) -> tuple[dict, dict]:
-    stored = [load_model_series(derivatives, name) for name in rows["recording"]]
-    for name, (_, own, _) in zip(rows["recording"], stored, strict=True):
-        if own.mask.shape != stored[0][1].mask.shape or not np.allclose(own.affine, stored[0][1].affine, atol=1e-3):
-            raise DataError(f"{name}: its grid differs from the first run's. Set fmri.grid: template.")
-    mask = np.logical_and.reduce([space.mask for _, space, _ in stored])
-    if not mask.any():
-        raise DataError(f"{rows['recording'].iloc[0]}: its mask and those of the other runs share no voxel.")
-    space = Space(mask, stored[0][1].affine)
-    betas, residuals = [], []
-    for (series, own, facts), table, name in zip(stored, events, rows["recording"], strict=True):
-        times = facts["start_time"] + np.arange(len(series)) * facts["t_r"]
+    told = settings["rsa"]["patterns"]
+    runs, space = load_runs(derivatives, list(rows["recording"]))
+    parts = []
+    for stored, table in zip(runs, events, strict=True):
+        run = Run(stored.voxels(), stored.frame_times, table)
         try:
-            weights, rest = run_betas(np.asarray(series[:, mask[own.mask]], dtype=float), times, table, conditions)
+            parts.append(_estimate(run, conditions, told["estimator"], told["noise"]))
         except ValueError as error:
-            raise DataError(f"{name}: {error}") from error
-        betas.append(weights)
-        residuals.append(rest)
-    arrays = {
-        "values": np.stack(betas).astype(np.float32),
-        "residuals": np.concatenate(residuals).astype(np.float32),
-    }
-    about = {"regions": _regions(bids_root, space), "affine": space.affine.tolist(), "shape": list(mask.shape)}
-    return arrays, about | {"voxels": np.flatnonzero(mask).tolist()}
+            raise DataError(f"{stored.name}: {error}") from error
+    values, residuals, trials = zip(*parts, strict=True)
+    arrays = {"values": np.stack(values), "residuals": np.concatenate(residuals)}
+    about = place(bids_root, space) | {"estimator": told["estimator"], "noise": told["noise"]}
+    if told["estimator"] != "runs":
+        arrays["trials"] = np.concatenate(trials)
+        about["trials"] = [
+            {"run": stored.name, "onset": float(onset), "condition": condition}
+            for stored, table in zip(runs, events, strict=True)
+            for onset, condition in zip(table["onset"], table["trial_type"], strict=True)
+        ]
+    return {name: array.astype(np.float32) for name, array in arrays.items()}, about
 
 
-def _regions(bids_root: Path, space: Space) -> dict[str, list[int]]:
-    """Features of each region of the data set's atlas; without one on this grid, all voxels are one region."""
-    whole = {"brain": list(range(len(space)))}
-    path = bids_root / ATLAS
-    if not path.exists():
-        return whole
-    labels, affine = load_volume(path)
-    if labels.shape != space.mask.shape or not np.allclose(affine, space.affine, atol=1e-3):
-        return whole
-    names = pd.read_csv(path.with_name(path.name.replace(".nii.gz", ".tsv")), sep="\t")
-    inside = labels[space.mask]
-    found = {
-        name: np.flatnonzero(inside == number).tolist()
-        for number, name in zip(names["index"], names["name"], strict=True)
-    }
-    return {name: features for name, features in found.items() if len(features) >= MIN_VOXELS} or whole
+def _estimate(run: Run, conditions: tuple[str, ...], estimator: str, noise: str) -> tuple:
+    """Patterns of the conditions, residuals, and single trials (none for ``runs``)."""
+    if estimator == "runs":
+        return *run_betas(run, conditions, noise), None
+    trials, residuals = trial_betas(run, estimator, noise)
+    return average_trials(trials, run.events["trial_type"], conditions), residuals, trials
 
 
 def _eeg(rows, events, conditions, bids_root: Path, derivatives: Path, settings) -> tuple[dict, dict]:

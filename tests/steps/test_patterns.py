@@ -2,6 +2,7 @@ import json
 
 import mne
 import numpy as np
+import pandas as pd
 import pytest
 from small_eeg import NAMES, make_raw, write_eeg
 from small_tree import make_config
@@ -44,17 +45,19 @@ def clean(folder, recordings):
         )
 
 
-def build(folder, modality="eeg"):
+def build(folder, modality="eeg", estimator="runs", noise="ols"):
     patterns(
         index=folder / "index.tsv",
         bids_root=folder / "bids",
         derivatives=folder / "derivatives",
         subject="01",
         modality=modality,
-        settings={"eeg": EEG},
+        settings={"eeg": EEG, "rsa": {"patterns": {"estimator": estimator, "noise": noise}}},
         out=folder / "patterns.npz",
     )
-    return np.load(folder / "patterns.npz")["values"], json.loads((folder / "patterns.json").read_text())
+    arrays = dict(np.load(folder / "patterns.npz"))
+    assert ("trials" in arrays) == (modality == "fmri" and estimator != "runs")
+    return arrays["values"], json.loads((folder / "patterns.json").read_text())
 
 
 def test_eeg_runs_become_averages_of_their_conditions(tmp_path, caplog):
@@ -123,3 +126,29 @@ def test_runs_on_different_grids_are_named(tmp_path):
         save_model_series(stem, random.normal(size=(15, len(space))), space, 2.0, 1.0)
     with pytest.raises(DataError, match="run-2: its grid differs"):
         build(tmp_path, "fmri")
+
+
+def save_fmri(folder, recordings):
+    """Model series of 20 samples in the runs of a study that is called fMRI."""
+    table = (folder / "index.tsv").read_text().replace("\teeg\t", "\tfmri\t")
+    (folder / "index.tsv").write_text(table)
+    random = np.random.default_rng(0)
+    for name in recordings:
+        stem = folder / "derivatives" / "brainlm-fmri" / name
+        save_model_series(stem, random.normal(size=(20, 12)), Space(np.ones((3, 2, 2), bool), np.eye(4)), 2.0, 1.0)
+
+
+@pytest.mark.parametrize("estimator", ["runs", "lsa", "lss"])
+@pytest.mark.parametrize("noise", ["ols", "ar1"])
+def test_fmri_patterns_are_made_as_the_config_asks(tmp_path, estimator, noise):
+    recordings = make_study(tmp_path, make_raw(30), make_raw(30))
+    save_fmri(tmp_path, recordings)
+    values, about = build(tmp_path, "fmri", estimator, noise)
+    assert values.shape == (2, 2, 12) and (about["estimator"], about["noise"]) == (estimator, noise)
+    stored = np.load(tmp_path / "patterns.npz")
+    assert stored["residuals"].shape == (40, 12)
+    if estimator != "runs":
+        trials = pd.DataFrame(about["trials"])
+        assert list(trials["condition"][:5]) == ["01", "02", "01", "02", "01"] and len(trials) == 10
+        own = ((trials["run"] == recordings[1]) & (trials["condition"] == "02")).to_numpy()
+        np.testing.assert_allclose(values[1, 1], stored["trials"][own].mean(axis=0), rtol=1e-5)

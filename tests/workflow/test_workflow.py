@@ -202,6 +202,8 @@ RERUNS = [
     ("splits: {validation: 0.3}", {"train_decoder": 3, "decode_unit": 3, "score_decoder": 3}),
     ("learning: {learning_rules: {oja: {}}}", {"train_network": 1, "rsa_subject": 4, "rsa_group": 1}),
     ("eeg: {baseline_s: [-0.1, 0]}", {"patterns": 2, "rsa_subject": 2, "rsa_group": 1}),
+    ("rsa: {patterns: {noise: ar1}}", {"patterns": 2, "rsa_subject": 2, "rsa_group": 1}),
+    ("rsa: {segments: {length_s: 8}}", {"segments": 2}),
     ("exclude: [{recording: sub-01/eeg/sub-01_task-pictures_run-1, reason: x}]", RSA_OF_ONE),
 ]
 

@@ -1,6 +1,6 @@
 # One job a recording, then condition patterns a subject.
 SERIES = ["_desc-preproc_bold.nii.gz"] if config["fmri"]["engine"] == "brainlm" else []
-EPOCHS = {"fmri": (), "eeg": ("eeg.epoch_s", "eeg.baseline_s")}
+PATTERNS = {"fmri": ("rsa.patterns",), "eeg": ("eeg.epoch_s", "eeg.baseline_s")}
 
 
 rule preprocess_fmri:
@@ -97,7 +97,7 @@ rule patterns:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 20 * attempt,
     params:
-        settings=lambda wildcards: pick(config, *EPOCHS[wildcards.modality]),
+        settings=lambda wildcards: pick(config, *PATTERNS[wildcards.modality]),
         rows=lambda wildcards: plan.digest(
             modality=wildcards.modality, subject=wildcards.subject, use="conditions"
         ),

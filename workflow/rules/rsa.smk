@@ -19,7 +19,9 @@ rule rsa_subject:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        settings=lambda wildcards: as_json(config["rsa"]),
+        settings=lambda wildcards: as_json(
+            leave_out(config["rsa"], "patterns", "segments")
+        ),
         seed=config["seed"],
         code=stamp(config, "rsa"),
     shell:
@@ -45,7 +47,9 @@ rule rsa_group:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        settings=lambda wildcards: as_json(config["rsa"]),
+        settings=lambda wildcards: as_json(
+            leave_out(config["rsa"], "patterns", "segments")
+        ),
         seed=config["seed"],
         code=stamp(config, "rsa_group"),
     shell:
@@ -54,7 +58,46 @@ rule rsa_group:
         "--seed {params.seed} --out {output:q} 2> {log:q}"
 
 
+rule segments:
+    input:
+        rules.stimuli.output,
+        lambda wildcards: plan.preprocessed(
+            DERIVATIVES, "fmri", wildcards.subject, ("story",)
+        ),
+        lambda wildcards: plan.events(
+            modality="fmri", subject=wildcards.subject, use="story"
+        ),
+        index=ancient(INDEX),
+    output:
+        arrays=f"{RESULTS}/patterns/sub-{{subject}}_modality-fmri_segments.npz",
+        about=f"{RESULTS}/patterns/sub-{{subject}}_modality-fmri_segments.json",
+    log:
+        f"{RESULTS}/logs/segments/sub-{{subject}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/segments/sub-{{subject}}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 20 * attempt,
+    params:
+        settings=lambda wildcards: as_json(config["rsa"]["segments"]),
+        rows=lambda wildcards: plan.digest(
+            modality="fmri", subject=wildcards.subject, use="story"
+        ),
+        root=ROOT,
+        derivatives=DERIVATIVES,
+        stimuli=SOURCES["stimuli"],
+        code=stamp(config, "segments"),
+    shell:
+        RUN
+        + " segments --index {input.index:q} --bids-root {params.root:q} --derivatives {params.derivatives:q} "
+        "--stimuli {params.stimuli:q} --subject {wildcards.subject} --settings {params.settings:q} "
+        "--out {output.arrays:q} 2> {log:q}"
+
+
 rule rsa:
     input:
         plan.brains(f"{BRAIN}_rsa.tsv"),
+        plan.listeners(rules.segments.output.arrays),
         rules.rsa_group.output if plan.brains("x") else [],
