@@ -25,8 +25,9 @@ def cut_segments(words: pd.DataFrame, length_s: float | None) -> tuple[pd.DataFr
     if len(edges) < 3:
         raise ValueError(f"{end:g} s hold {max(0, len(edges) - 1)} segments; expected two or more. Cut it finer.")
     counts = words["text"].map(lambda text: len(tokenize(text))).to_numpy()
-    tokens, _ = np.histogram(words["onset"], edges, weights=counts)
-    table = pd.DataFrame({"onset": edges[:-1], "duration": np.diff(edges), "tokens": tokens.astype(int)})
+    segment = np.searchsorted(edges, words["onset"], side="right") - 1
+    tokens = np.bincount(segment, counts, minlength=len(edges))[: len(edges) - 1].astype(int)
+    table = pd.DataFrame({"onset": edges[:-1], "duration": np.diff(edges), "tokens": tokens})
     return table, end - float(edges[-1])
 
 
