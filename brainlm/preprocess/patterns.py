@@ -1,5 +1,6 @@
 """Condition patterns of fMRI: what each voxel did for each condition or single trial, run by run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ class Run:
     frame_times: Float[np.ndarray, " time"]  # s
     events: pd.DataFrame  # onset, duration (s), trial_type
     nuisance: Float[np.ndarray, "time columns"] | None = None  # confounds and drifts, beside the constant
+    cleaning: Callable[[np.ndarray], np.ndarray] | None = None  # what the series went through; responses follow
 
 
 def run_betas(
@@ -83,7 +85,8 @@ def _responses(run: Run, labels: pd.Series, names: tuple[str, ...]) -> Float[np.
         own = run.events[labels == name]
         trials = np.vstack([own["onset"], own["duration"], np.ones(len(own))])
         columns.append(compute_regressor(trials, "spm", run.frame_times)[0][:, 0])
-    return np.column_stack(columns)
+    design = np.column_stack(columns)
+    return design if run.cleaning is None else run.cleaning(design).astype(float)
 
 
 def _beside(run: Run) -> Float[np.ndarray, "time columns"]:

@@ -1,7 +1,8 @@
 """What the steps patterns and segments share: fMRI runs on one grid, the regions of an atlas, and a run's nuisance."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ from jaxtyping import Bool, Float
 
 from brainlm.errors import DataError
 from brainlm.io.fmri import load_volume
-from brainlm.io.store import load_model_series
+from brainlm.io.store import load_model_series, load_table
+from brainlm.preprocess.confounds import Confounds
 from brainlm.records import Space
+from brainlm.steps._cleaning import plan_cleaning
 
 ATLAS = Path("sourcedata/atlas/atlas-regions_dseg.nii.gz")
 MIN_VOXELS = 10
@@ -34,6 +37,14 @@ class Stored:
     def voxels(self) -> Float[np.ndarray, "time voxels"]:
         """The series in the voxels that all runs have."""
         return np.asarray(self.series[:, self.columns])
+
+    def cleaning(self, derivatives: Path) -> Callable[[np.ndarray], np.ndarray]:
+        """What the series went through, but for the z-score."""
+        path = derivatives / "brainlm-fmri" / f"{self.name}_desc-confounds_timeseries.tsv"
+        if "settings" not in self.facts:
+            raise DataError(f"{self.name}: expected settings beside its model series, got none. Preprocess it anew.")
+        planned = plan_cleaning(Confounds(load_table(path)), self.facts["t_r"], self.facts["settings"])
+        return partial(planned, standardize=False)
 
 
 def load_runs(derivatives: Path, names: Sequence[str]) -> tuple[list[Stored], Space]:

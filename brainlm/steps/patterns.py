@@ -60,7 +60,8 @@ def _fmri(rows, events, conditions, bids_root: Path, derivatives: Path, settings
     runs, space = load_runs(derivatives, list(rows["recording"]))
     parts = []
     for stored, table in zip(runs, events, strict=True):
-        run = Run(stored.voxels(), stored.frame_times, table)
+        cleaning = stored.cleaning(derivatives) if told["clean_design"] else None
+        run = Run(stored.voxels(), stored.frame_times, table, cleaning=cleaning)
         try:
             parts.append(_estimate(run, conditions, told["estimator"], told["noise"]))
         except ValueError as error:

@@ -8,11 +8,11 @@ import pandas as pd
 from brainlm.errors import DataError
 from brainlm.io.fmri import load_region_series, save_volume
 from brainlm.io.store import find_row, read_index, save_json, save_model_series, save_table
-from brainlm.preprocess.cleaning import Band, choose_confounds, clean_series
 from brainlm.preprocess.confounds import Confounds, Thresholds, measure_confounds
 from brainlm.preprocess.quality import measure_quality
 from brainlm.records import Space
 from brainlm.steps._align_fmri import Aligned, align
+from brainlm.steps._cleaning import plan_cleaning
 from brainlm.steps._fmriprep import load_prepared
 
 
@@ -30,7 +30,7 @@ def preprocess_fmri(*, index: Path, bids_root: Path, recording: str, settings: d
     series = run.series[run.mask].T
     try:
         confounds = known or _measure(series, run, t_r, settings)
-        cleaned = _clean(series, confounds, t_r, settings)
+        cleaned = plan_cleaning(confounds, t_r, settings)(series, standardize=settings["standardize"])
     except ValueError as error:
         raise DataError(f"{recording}: {error}") from error
     stem = out / recording
@@ -68,16 +68,3 @@ def _measure(series: np.ndarray, run: Aligned, t_r: float, settings: dict) -> Co
     tissue = {name: run.series[mask].T for name, mask in run.tissue.items()}
     thresholds = Thresholds(settings["fd_threshold_mm"], settings["std_dvars_threshold"])
     return measure_confounds(series, run.motion, t_r, settings["high_pass_s"], tissue, thresholds)
-
-
-def _clean(series: np.ndarray, confounds: Confounds, t_r: float, settings: dict) -> np.ndarray:
-    band = Band(t_r, settings["high_pass_s"], settings["low_pass_s"]) if settings["filter"] == "butterworth" else None
-    if settings["low_pass_s"] and band is None:
-        raise ValueError("fmri.low_pass_s needs fmri.filter: butterworth; cosines take out slow waves only.")
-    regressors = choose_confounds(confounds.table, settings["confounds"])
-    if band is None:
-        cosines = confounds.table.filter(regex="^cosine_").to_numpy()
-        regressors = np.hstack([regressors, cosines])
-    return clean_series(
-        series, regressors, settings["standardize"], settings["detrend"], band, confounds.outlying, settings["scrub"]
-    )

@@ -9,8 +9,11 @@ from small_tree import make_config
 
 from brainlm.errors import DataError
 from brainlm.io.bids import index_recordings
-from brainlm.io.store import save_index, save_model_series
+from brainlm.io.store import save_index, save_model_series, save_table
+from brainlm.preprocess.confounds import Confounds
+from brainlm.preprocess.patterns import Run, _responses
 from brainlm.records import Space
+from brainlm.steps._cleaning import plan_cleaning
 from brainlm.steps.patterns import patterns
 from brainlm.steps.preprocess_eeg import preprocess_eeg
 
@@ -45,14 +48,14 @@ def clean(folder, recordings):
         )
 
 
-def build(folder, modality="eeg", estimator="runs", noise="ols"):
+def build(folder, modality="eeg", estimator="runs", noise="ols", clean=False):
     patterns(
         index=folder / "index.tsv",
         bids_root=folder / "bids",
         derivatives=folder / "derivatives",
         subject="01",
         modality=modality,
-        settings={"eeg": EEG, "rsa": {"patterns": {"estimator": estimator, "noise": noise}}},
+        settings={"eeg": EEG, "rsa": {"patterns": {"estimator": estimator, "noise": noise, "clean_design": clean}}},
         out=folder / "patterns.npz",
     )
     arrays = dict(np.load(folder / "patterns.npz"))
@@ -152,3 +155,26 @@ def test_fmri_patterns_are_made_as_the_config_asks(tmp_path, estimator, noise):
         assert list(trials["condition"][:5]) == ["01", "02", "01", "02", "01"] and len(trials) == 10
         own = ((trials["run"] == recordings[1]) & (trials["condition"] == "02")).to_numpy()
         np.testing.assert_allclose(values[1, 1], stored["trials"][own].mean(axis=0), rtol=1e-5)
+
+
+def test_expected_answers_go_through_the_cleaning_of_the_series(tmp_path):
+    recordings = make_study(tmp_path, make_raw(30), make_raw(30))
+    save_fmri(tmp_path, recordings)
+    with pytest.raises(DataError, match="expected settings beside its model series"):
+        build(tmp_path, "fmri", clean=True)
+    random, times = np.random.default_rng(0), 1 + 2.0 * np.arange(20)
+    true, spread = random.normal(size=(2, 12)), {}
+    events = pd.read_csv(tmp_path / "bids" / f"{recordings[0]}_events.tsv", sep="\t", dtype={"trial_type": str})
+    run = Run(np.zeros((20, 12)), times, events[events["trial_type"].isin(["01", "02"])])
+    answers = _responses(run, run.events["trial_type"], ("01", "02")) @ true
+    settings = {"confounds": ["global_signal"], "detrend": True, "filter": "cosine", "scrub": "none"}
+    settings |= {"high_pass_s": None, "low_pass_s": None}
+    for name in recordings:
+        stem = tmp_path / "derivatives" / "brainlm-fmri" / name
+        confounds = Confounds(pd.DataFrame({"global_signal": np.cumsum(random.normal(size=20))}))
+        save_table(stem.with_name(f"{stem.name}_desc-confounds_timeseries.tsv"), confounds.table)
+        series = plan_cleaning(confounds, 2.0, settings)(answers + 9 * confounds.table.to_numpy(), standardize=False)
+        save_model_series(stem, series, Space(np.ones((3, 2, 2), bool), np.eye(4)), 2.0, 1.0, settings=settings)
+    for clean in (True, False):
+        spread[clean] = np.abs(build(tmp_path, "fmri", clean=clean)[0] - true).max()
+    assert spread[True] < 1e-3 < 0.1 < spread[False]
