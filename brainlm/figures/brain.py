@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from nilearn import plotting
-from nilearn.datasets import load_mni152_template
+from nilearn.datasets import load_mni152_brain_mask, load_mni152_template
 
 from brainlm.figures.style import COLOURS, FAINT, INK, SOFT, make_panels
 
@@ -42,11 +42,11 @@ def draw_slices(
     colours = {"cmap": MAP_COLOURS, "vmin": LIGHTEST * threshold, "vmax": float(rate.max())}
     place = {"origin": "lower", "extent": (x[0], x[-1], y[0], y[-1]), "interpolation": "nearest"}
     for axis, height in zip(axes, heights, strict=True):
-        axis.imshow(_hide(_axial(under, under_affine, x, y, height)), cmap="gray", vmin=-0.8, vmax=1.05, **place)
-        shown = _axial(rate, affine, x, y, height)
+        axis.imshow(_hide(sample_axial(under, under_affine, x, y, height)), cmap="gray", vmin=-0.8, vmax=1.05, **place)
+        shown = sample_axial(rate, affine, x, y, height)
         image = axis.imshow(_hide(np.where(shown >= threshold, shown, 0)), **colours, **place)
         chosen = None if selected is None or selected.sum() in (0, mask.sum()) else selected
-        if chosen is not None and (inside := _axial(chosen, affine, x, y, height)).any():
+        if chosen is not None and (inside := sample_axial(chosen, affine, x, y, height)).any():
             axis.contour(x, y, inside, levels=[0.5], colors=OUTLINE, linewidths=0.9)
         axis.set_title(f"z = {height:.0f}", fontsize=7.5, color=INK)
         axis.set_axis_off()
@@ -106,6 +106,13 @@ def load_template() -> tuple[Float[np.ndarray, "x y z"], Float[np.ndarray, "4 4"
     return np.where(values > TRACE, values, 0), image.affine
 
 
+@cache
+def load_template_mask() -> tuple[Bool[np.ndarray, "x y z"], Float[np.ndarray, "4 4"]]:
+    """The brain of the MNI152 template at 2 mm, from nilearn's own files, and its affine."""
+    image = load_mni152_brain_mask(resolution=2)
+    return np.asarray(image.dataobj) > 0, image.affine
+
+
 def _extent(mask: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where to sample a slice (mm): the mask's box and a margin, every 2 mm or a quarter of a voxel."""
     corners = np.argwhere(mask) @ affine[:3, :3].T + affine[:3, 3]
@@ -115,7 +122,7 @@ def _extent(mask: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.arange(low[0], high[0], step), np.arange(low[1], high[1], step)
 
 
-def _axial(volume: np.ndarray, affine: np.ndarray, x: np.ndarray, y: np.ndarray, height: float) -> np.ndarray:
+def sample_axial(volume: np.ndarray, affine: np.ndarray, x: np.ndarray, y: np.ndarray, height: float) -> np.ndarray:
     """The nearest voxel's value at every place of a slice, 0 outside the volume; rows are y."""
     places = np.stack([*np.meshgrid(x, y), np.full((len(y), len(x)), height), np.ones((len(y), len(x)))])
     index = np.round(np.einsum("ij,jyx->iyx", np.linalg.inv(affine), places)[:3]).astype(int)
