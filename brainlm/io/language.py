@@ -46,12 +46,6 @@ def load_weights(folder: Path) -> tuple[dict, dict]:
     return load_file(path), load_json(folder / "model.json")
 
 
-def save_arrays(path: Path, **arrays: np.ndarray) -> None:
-    """Write a compressed npz without pickled objects."""
-    with atomic(path) as tmp, tmp.open("wb") as file:
-        np.savez_compressed(file, **arrays)
-
-
 def load_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read an npz; pickled objects are refused."""
     if not path.exists():

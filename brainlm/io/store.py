@@ -65,6 +65,12 @@ def load_table(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: expected a table, found none.") from error
 
 
+def save_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Write a compressed npz without pickled objects."""
+    with atomic(path) as tmp, tmp.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
 def save_index(path: Path, table: pd.DataFrame) -> None:
     """Write the run table, unless the file holds the same already: a new date would rerun every job."""
     text = table.to_csv(sep="\t", index=False)

@@ -9,7 +9,8 @@ from brainlm.decoding.characters import Alphabet
 from brainlm.decoding.decoder import CharacterDecoder
 from brainlm.decoding.ngrams import Ngrams
 from brainlm.decoding.vocabulary import Vocabulary
-from brainlm.io.language import load_arrays, load_weights, save_arrays, save_weights
+from brainlm.io.language import load_arrays, load_weights, save_weights
+from brainlm.io.store import save_arrays
 from brainlm.stimuli.embeddings import Embedding
 from brainlm.stimuli.text_space import TextSpace
 

@@ -12,8 +12,8 @@ from brainlm.decoding.labels import label_posterior, pool_blocks
 from brainlm.decoding.train import BrainModel, window_features
 from brainlm.decoding.windows import StoryRun, Timing, brain_windows, separate_starts, window_tokens
 from brainlm.errors import DataError
-from brainlm.io.language import load_weights, save_arrays
-from brainlm.io.store import load_json, save_table
+from brainlm.io.language import load_weights
+from brainlm.io.store import load_json, save_arrays, save_table
 from brainlm.steps._label_runs import load_blocks, load_label_model
 from brainlm.steps._language import Language, load_language
 from brainlm.steps._runs import Sources, load_model, load_runs, load_tokens, make_timing

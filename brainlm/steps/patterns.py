@@ -10,8 +10,7 @@ import pandas as pd
 from brainlm.errors import DataError
 from brainlm.io.bids import read_dataset_name, read_events
 from brainlm.io.eeg import load_clean
-from brainlm.io.language import save_arrays
-from brainlm.io.store import read_index, save_json
+from brainlm.io.store import read_index, save_arrays, save_json
 from brainlm.preprocess.evoked import run_evoked
 from brainlm.preprocess.patterns import Run, average_trials, run_betas, trial_betas
 from brainlm.steps._fmri_runs import load_runs, place

@@ -7,9 +7,9 @@ import pandas as pd
 
 from brainlm.errors import DataError
 from brainlm.io.fmri import load_region_series, save_volume
-from brainlm.io.store import find_row, read_index, save_json, save_model_series, save_table
+from brainlm.io.store import find_row, read_index, save_arrays, save_json, save_model_series, save_table
 from brainlm.preprocess.confounds import Confounds, Thresholds, measure_confounds
-from brainlm.preprocess.quality import measure_quality
+from brainlm.preprocess.quality import measure_quality, summarize
 from brainlm.records import Space
 from brainlm.steps._align_fmri import Aligned, align
 from brainlm.steps._cleaning import plan_cleaning
@@ -40,7 +40,10 @@ def preprocess_fmri(*, index: Path, bids_root: Path, recording: str, settings: d
     save_volume(stem.with_name(f"{name}_desc-brain_mask.nii.gz"), run.mask, run.affine)
     save_table(stem.with_name(f"{name}_desc-confounds_timeseries.tsv"), confounds.table)
     save_json(stem.with_name(f"{name}_desc-confounds_timeseries.json"), confounds.facts)
-    save_json(stem.with_name(f"{name}_desc-quality.json"), measure_quality(series, confounds.table))
+    limits = _thresholds(settings)
+    save_json(stem.with_name(f"{name}_desc-quality.json"), measure_quality(series, confounds.table, limits))
+    pictures = summarize(series, cleaned, run.series.mean(axis=3, dtype=float), run.mask, run.affine, run.tissue)
+    save_arrays(stem.with_name(f"{name}_desc-quality.npz"), **pictures)
     more = {"recording": recording, "sources": sources, "settings": settings}
     more |= {"regions": settings["series"]["regions"]} if settings.get("series") else {}
     scrubbed = np.flatnonzero(confounds.outlying).tolist() if settings["scrub"] != "none" else []
@@ -66,5 +69,8 @@ def _load(
 
 def _measure(series: np.ndarray, run: Aligned, t_r: float, settings: dict) -> Confounds:
     tissue = {name: run.series[mask].T for name, mask in run.tissue.items()}
-    thresholds = Thresholds(settings["fd_threshold_mm"], settings["std_dvars_threshold"])
-    return measure_confounds(series, run.motion, t_r, settings["high_pass_s"], tissue, thresholds)
+    return measure_confounds(series, run.motion, t_r, settings["high_pass_s"], tissue, _thresholds(settings))
+
+
+def _thresholds(settings: dict) -> Thresholds:
+    return Thresholds(settings["fd_threshold_mm"], settings["std_dvars_threshold"])

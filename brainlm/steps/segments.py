@@ -8,8 +8,7 @@ import pandas as pd
 
 from brainlm.errors import DataError
 from brainlm.io.bids import read_dataset_name, read_events, story_onset
-from brainlm.io.language import save_arrays
-from brainlm.io.store import read_index, save_json
+from brainlm.io.store import read_index, save_arrays, save_json
 from brainlm.io.transcripts import read_table
 from brainlm.preprocess.segments import segment_means, without_word_count
 from brainlm.steps._fmri_runs import Stored, load_runs, place

@@ -17,6 +17,7 @@ rule preprocess_fmri:
             "_desc-model_timeseries.npy",
             "_desc-model_timeseries.json",
             "_desc-quality.json",
+            "_desc-quality.npz",
         ),
     log:
         f"{RESULTS}/logs/preprocess_fmri/{{recording}}.log",
