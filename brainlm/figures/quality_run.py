@@ -104,7 +104,7 @@ def _draw_carpet(axis: Axes, carpet: np.ndarray, tissue: np.ndarray, end: float)
 
 
 def _draw_slices(figure: SubFigure, run: RunPicture) -> None:
-    heights = run.arrays["slices_at"]
+    heights = run.arrays["slices_at"].tolist()
     axes = figure.subplots(len(heights), 2)
     for row, k in zip(axes, range(len(heights)), strict=True):
         mean, mask, ratio = (run.arrays[f"slices_{name}"][k].T for name in ("mean", "mask", "tsnr"))

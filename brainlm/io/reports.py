@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from brainlm.errors import DataError
-from brainlm.io.store import load_json
+from brainlm.io.store import load_json, load_table
 
 
 def load_result_table(results: Path, name: str) -> pd.DataFrame:
@@ -49,6 +49,22 @@ def load_named_arrays(path: Path) -> dict[str, np.ndarray]:
     """Arrays of an npz, without pickled objects."""
     with np.load(path, allow_pickle=False) as stored:
         return dict(stored)
+
+
+def load_run_quality(results: Path, recording: str) -> tuple[dict[str, np.ndarray], pd.DataFrame, dict]:
+    """Arrays for the figures of an fMRI run, its confounds, and the facts beside its model series.
+
+    Raises
+    ------
+    DataError
+        If a file is missing.
+    """
+    stem = results / "derivatives" / "brainlm-fmri" / recording
+    path = stem.with_name(f"{stem.name}_desc-quality.npz")
+    if not path.exists():
+        raise DataError(f"{path}: expected what the figures of quality need, found none. Preprocess the run anew.")
+    confounds = load_table(stem.with_name(f"{stem.name}_desc-confounds_timeseries.tsv"))
+    return load_named_arrays(path), confounds, load_json(stem.with_name(f"{stem.name}_desc-model_timeseries.json"))
 
 
 def load_word_shares(results: Path) -> dict[str, float]:

@@ -13,6 +13,7 @@ import pandas as pd
 from jinja2 import Environment
 from markupsafe import Markup
 from matplotlib.figure import Figure
+from PIL import Image
 
 from brainlm.report.sentences import show
 
@@ -28,6 +29,8 @@ class Section:
     title: str
     level: int = 2
     group: str = ""  # keeps anchors of parts with the same title apart
+    folded: bool = False  # behind its title,
+    open: bool = False  # unless it is open from the start
     blocks: list[dict] = field(default_factory=list)
 
     @property
@@ -49,17 +52,35 @@ class Section:
             stored = _saved(figure, "svg", transparent=True, metadata={"Date": None})
         self._add_figure("svg+xml", stored, {"name": name, "alt": alt, "caption": caption, "style": "plot"}, numbers)
 
-    def add_picture(self, figure: Figure, name: str, alt: str, caption: str, numbers: pd.DataFrame) -> None:
-        """Embed an image of voxels or matrices (PNG), with its numbers to download."""
+    def add_picture(
+        self,
+        figure: Figure,
+        name: str,
+        alt: str,
+        caption: str,
+        numbers: pd.DataFrame,
+        few_colours: bool = False,
+    ) -> None:
+        """Embed an image of voxels or matrices (PNG), with its numbers to download.
+
+        ``few_colours`` keeps 128 colours, for pages with many pictures: a third of the size.
+        """
         stored = _saved(figure, "png", dpi=130, facecolor="white", metadata={"Software": None})
+        stored = _with_few_colours(stored) if few_colours else stored
         self._add_figure("png", stored, {"name": name, "alt": alt, "caption": caption, "style": "picture"}, numbers)
 
-    def add_table(self, table: pd.DataFrame, caption: str, name: str) -> None:
-        """Show a table, numbers to three significant digits; the link beneath holds them in full."""
+    def add_table(self, table: pd.DataFrame, caption: str, name: str, flags: pd.DataFrame | None = None) -> None:
+        """Show a table, numbers to three significant digits; the link beneath holds them in full.
+
+        ``flags`` (true or false, the table's rows and columns) marks cells.
+        """
         columns = [{"name": str(column).replace("_", " "), "style": _style(table[column])} for column in table.columns]
         rows = [[show(cell, str(c)) for cell, c in zip(row, table.columns, strict=True)] for row in table.to_numpy()]
+        marked = (
+            [[False] * len(columns)] * len(rows) if flags is None else flags[list(table.columns)].to_numpy().tolist()
+        )
         block = {"columns": columns, "rows": rows, "caption": caption, "numbers": _as_link(table, name)}
-        self.blocks.append({"kind": "table"} | block)
+        self.blocks.append({"kind": "table", "marked": marked} | block)
 
     def add_pair(self, where: str, said: str, true: Markup, decoded: Markup) -> None:
         """True above decoded text (:func:`mark_words`); ``said`` names the true one."""
@@ -107,6 +128,14 @@ def _saved(figure: Figure, kind: str, **options: object) -> bytes:
     stored = io.BytesIO()
     figure.savefig(stored, format=kind, **options)
     return stored.getvalue()
+
+
+def _with_few_colours(stored: bytes) -> bytes:
+    """A PNG in 128 colours, the nearest ones (no dithering, which does not pack)."""
+    small = io.BytesIO()
+    image = Image.open(io.BytesIO(stored)).convert("RGB")
+    image.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+    return small.getvalue()
 
 
 def _as_link(table: pd.DataFrame, name: str) -> dict[str, str]:

@@ -19,3 +19,5 @@ for (const head of document.querySelectorAll("thead th")) {
     table.tBodies[0].append(...rows);
   });
 }
+// Print shows what is folded.
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => (part.open = true)));

@@ -11,12 +11,10 @@ from brainlm.io.store import load_json
 from brainlm.provenance import code_version
 from brainlm.report import methods
 from brainlm.report.page import Section
+from brainlm.steps._report_fmri_quality import ranked_section, run_sections
 
-SHOWN = {
-    "fmri": {"fd_mean_mm": "mean displacement (mm)", "tsnr_median": "median tSNR"},
-    "eeg": {"bad_channels": "bad channels", "amplitude_after_uv": "amplitude (uV)"},
-}
-WORST = {"fmri": "fd_mean_mm", "eeg": "bad_channels"}
+SHOWN = {"bad_channels": "bad channels", "amplitude_after_uv": "amplitude (uV)"}
+WORST = "bad_channels"
 NAMES = {"fmri": "fMRI", "eeg": "EEG"}
 PACKAGES = (
     "numpy",
@@ -32,8 +30,8 @@ PACKAGES = (
 )
 
 
-def quality_sections(quality: pd.DataFrame, ranked: bool = False) -> list[Section]:
-    """Quality a recording (``ranked``: the worst first), and what was excluded and why."""
+def quality_sections(quality: pd.DataFrame, results: Path, ranked: bool = False) -> list[Section]:
+    """Quality a recording (``ranked``: a study's, the worst first), and what was excluded and why."""
     top = Section("Quality of the recordings")
     if quality.empty:
         top.add_text("The table quality has no recording of this page.")
@@ -49,27 +47,36 @@ def quality_sections(quality: pd.DataFrame, ranked: bool = False) -> list[Sectio
         rows = quality[(quality["modality"] == modality) & quality["quantity"].notna()]
         if rows.empty:
             top.add_text(f"There is no {name} recording with measured quality here.")
+            continue
+        wide = _wide(rows)
+        if modality == "eeg":
+            parts.append(_eeg(wide, ranked))
+        elif ranked:
+            parts.append(ranked_section(wide, results))
         else:
-            parts.append(_modality(rows, modality, ranked))
+            recordings = {name.rpartition("/")[2]: name for name in dict.fromkeys(rows["recording"])}
+            parts += run_sections(wide, recordings, results)
     return [top, *parts]
 
 
-def _modality(rows: pd.DataFrame, modality: str, ranked: bool) -> Section:
-    section = Section(f"Quality: {NAMES[modality]}" + (", the worst first" if ranked else ""), level=3)
+def _wide(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row a recording (by its short name), a column a quantity."""
     wide = rows.pivot(index="recording", columns="quantity", values="value")
     wide = wide[list(dict.fromkeys(rows["quantity"]))].apply(_numbers)
     wide.index = [str(name).rpartition("/")[2] for name in wide.index]
-    wide = wide.dropna(axis=1, how="all")
-    shown = {name: label for name, label in SHOWN[modality].items() if name in wide}
-    if WORST["fmri"] not in wide and modality == "fmri":
-        section.add_text("Motion was not estimated, so that there is no displacement.")
-    if ranked and WORST[modality] in wide:
-        wide = wide.sort_values(WORST[modality], ascending=False, kind="stable")
+    return wide.dropna(axis=1, how="all").rename_axis(columns=None)
+
+
+def _eeg(wide: pd.DataFrame, ranked: bool) -> Section:
+    section = Section("Quality: EEG" + (", the worst first" if ranked else ""), level=3)
+    shown = {name: label for name, label in SHOWN.items() if name in wide}
+    if ranked and WORST in wide:
+        wide = wide.sort_values(WORST, ascending=False, kind="stable")
     table = wide.reset_index(names="recording").rename(columns=lambda name: str(name))
     if shown and len(wide) <= 80:
         alt = f"{' and '.join(shown.values())} of every recording; dashes: median"
-        section.add_plot(draw_quality(wide, shown), f"quality-{modality}", alt, f"{alt[0].upper()}{alt[1:]}.", table)
-    section.add_table(table, "A row a recording", f"quality-{modality}-table")
+        section.add_plot(draw_quality(wide, shown), "quality-eeg", alt, f"{alt[0].upper()}{alt[1:]}.", table)
+    section.add_table(table, "A row a recording", "quality-eeg-table")
     return section
 
 

@@ -42,7 +42,7 @@ def report_group(*, results: Path, out: Path) -> None:
         _selector_section(tables["selector"]),
         learning_section(tables["learning"]),
         *rsa_sections(group, results, "group"),
-        *quality_sections(quality, ranked=True),
+        *quality_sections(quality, results, ranked=True),
         provenance_section(results, files, decoding, "report_group"),
         methods_section(results, subjects, kinds, group, has_eeg),
         limits_section(),

@@ -36,7 +36,7 @@ def report_subject(*, results: Path, subject: str, out: Path) -> None:
     files = [results / "tables" / f"{name}.tsv" for name in TABLES]
     files += [path for unit in units for path in unit.iterdir() if path.is_file()]
     sections += [
-        *quality_sections(own["quality"]),
+        *quality_sections(own["quality"], results),
         *rsa_sections(own["rsa"], results, subject),
         provenance_section(results, files, own["decoding"], "report_subject"),
         methods_section(results, [subject], {f["kind"] for g in groups for f in g.facts}, own["rsa"], _has_eeg(own)),

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import matplotlib.colors as colors
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from brainlm.figures import brain, decoding, quality, similarity
+from brainlm.figures import brain, decoding, quality, quality_run, similarity
 from brainlm.figures.style import COLOURS, series_styles
 
 RANDOM = np.random.default_rng(0)
@@ -157,3 +159,59 @@ def test_series_differ_in_grey_too():
     assert len({str(style["linestyle"]) for style in styles.values()}) == 4
     contrast = [1.05 / (np.dot(colors.to_rgb(c), [0.2126, 0.7152, 0.0722]) + 0.05) for c in COLOURS]
     assert min(contrast) > 1.3
+
+
+def made_run(motion: bool = True) -> tuple[pd.DataFrame, quality_run.RunPicture]:
+    values = {"framewise_displacement": [np.nan, 0.1, 0.9, 0.2], "std_dvars": [np.nan, 1.0, 2.0, 1.6]}
+    confounds = pd.DataFrame(values | ({"trans_x": [0.0, 1, 2, 3], "rot_z": [0.0, 0.1, 0, 0]} if motion else {}))
+    masks = np.zeros((5, 20, 24), dtype=bool)
+    masks[:, 4:16, 5:19] = True
+    arrays = {"carpet_before": np.zeros((6, 4), np.int8), "carpet_after": np.zeros((6, 4), np.int8)}
+    arrays |= {
+        "carpet_tissue": np.array([0, 1, 1, 2, 2, 2]),
+        "slices_mean": masks * np.uint8(200),
+        "slices_mask": masks,
+    }
+    place = np.array([[9.0, 0, 0, -85], [0, 9, 0, -120], [0, 0, 9, -40], [0, 0, 0, 1]])
+    arrays |= {"slices_tsnr": masks * 50.0, "slices_at": np.arange(3, 8), "place": place}
+    return confounds, quality_run.RunPicture(arrays, 2.0, 0.5, 1.5, 80.0, on_template=True)
+
+
+def test_a_run_marks_what_lies_above_its_thresholds():
+    confounds, run = made_run()
+    figure = quality_run.draw_run(confounds, run)
+    (fd,), (dvars,) = drawn(figure, "framewise_displacement-beyond"), drawn(figure, "std_dvars-beyond")
+    assert fd.get_xdata().tolist() == [4.0] and dvars.get_xdata().tolist() == [4.0, 6.0]  # seconds
+    np.testing.assert_allclose(drawn(figure, "rot_z")[0].get_ydata(), [0, 5, 0, 0])  # mm at 50 mm
+    assert len(drawn(figure, "outline-mask")) == 5 and len(drawn(figure, "outline-template")) == 5
+
+
+def test_a_native_run_has_no_template_and_a_run_of_regions_no_slices():
+    confounds, run = made_run(motion=False)
+    native = quality_run.draw_run(confounds, replace(run, on_template=False))
+    assert not drawn(native, "outline-template") and len(drawn(native, "outline-mask")) == 5
+    carpets = {name: array for name, array in run.arrays.items() if name.startswith("carpet")}
+    regions = quality_run.draw_run(confounds.drop(columns="framewise_displacement"), replace(run, arrays=carpets))
+    assert len(regions.axes) == 5
+    assert [text.get_text() for axis in regions.axes for text in axis.texts] == ["not estimated", "not estimated"]
+
+
+def test_the_template_s_outline_lies_where_the_template_is():
+    _, run = made_run()
+    inside, x, y = quality_run._template_slice(run.arrays["place"], 6, (24, 20))
+    brain, affine = quality_run.load_template_mask()
+    for i, j in ((5, 40), (37, 44), (30, 80)):
+        at = run.arrays["place"] @ [x[i], y[j], 6, 1]
+        voxel = np.round(np.linalg.inv(affine) @ at).astype(int)[:3]
+        assert inside[j, i] == brain[tuple(voxel)]
+    assert 0.2 < inside.mean() < 0.8
+
+
+def test_strips_name_the_bad_runs():
+    table = pd.DataFrame({"fd": [0.1, 0.2, 0.9], "tsnr": [50.0, 60, 55]}, index=["run-1", "run-2", "run-3"])
+    bad = pd.DataFrame(False, index=table.index, columns=table.columns)
+    bad.loc["run-3", "fd"] = True
+    figure = quality.draw_strips(table, bad, {"fd": "displacement", "tsnr": "tSNR"})
+    assert drawn(figure, "fd-bad")[0].get_xdata().tolist() == [0.9]
+    assert drawn(figure, "fd-good")[0].get_xdata().tolist() == [0.1, 0.2]
+    assert [[text.get_text() for text in axis.texts] for axis in figure.axes] == [["run-3"], []]

@@ -9,6 +9,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from brainlm.preprocess.confounds import measure_confounds
+from brainlm.preprocess.quality import summarize
+
 SHAPE = (11, 13, 11)
 AFFINE = np.array([[16.0, 0, 0, -80], [0, 16, 0, -114], [0, 0, 16, -62], [0, 0, 0, 1]])
 WORDS = ["the", "singer", "tuned", "a", "violin", "and", "baker", "sold", "bread", "harbour", "was", "calm"]
@@ -99,7 +102,8 @@ def save_unit(results: Path, subject: str, protocol: str, kind: str, fold: int =
 
 def save_config(results: Path) -> None:
     results.mkdir(parents=True, exist_ok=True)
-    (results / "config.json").write_text(json.dumps({"bids_root": "data/made-up", "rsa": {"n_permutations": 77}}))
+    config = {"bids_root": "data/made-up", "rsa": {"n_permutations": 77}, "fmri": {"fd_threshold_mm": 0.5}}
+    (results / "config.json").write_text(json.dumps(config))
 
 
 def rsa_rows(subject: str, modality: str) -> list[dict]:
@@ -147,6 +151,27 @@ def quality_rows(subject: str) -> list[dict]:
     return [*rows, gone | {"excluded": "yes", "reason": "the fan was on"}]
 
 
+def save_run(results: Path, name: str, seed: int) -> None:
+    """What preprocessing leaves of an fMRI run of 30 volumes for the figures of its quality."""
+    random, mask = np.random.default_rng(seed), np.zeros(SHAPE, dtype=bool)
+    mask[2:9, 2:11, 2:9] = True
+    series = random.normal(1000, 10, (30, int(mask.sum())))
+    confounds = measure_confounds(series, random.normal(0, 0.05, (30, 6)) * [1, 1, 1, 0.01, 0.01, 0.01], 2.0, None)
+    stem = results / "derivatives" / "brainlm-fmri" / name
+    save(stem.with_name(f"{stem.name}_desc-confounds_timeseries.tsv"), confounds.table)
+    arrays = summarize(series, series, mask * 1000.0, mask, AFFINE, {})
+    np.savez(stem.with_name(f"{stem.name}_desc-quality.npz"), **arrays)
+    settings = {"fd_threshold_mm": 0.5, "std_dvars_threshold": 1.5, "grid": "template", "voxel_size_mm": 16, "scrub": "none"}
+    facts = {"t_r": 2.0, "settings": settings}
+    stem.with_name(f"{stem.name}_desc-model_timeseries.json").write_text(json.dumps(facts))
+
+
+def save_runs(results: Path, quality: pd.DataFrame) -> None:
+    rows = quality[(quality["modality"] == "fmri") & (quality["excluded"] == "no")]
+    for seed, name in enumerate(dict.fromkeys(rows["recording"])):
+        save_run(results, name, seed)
+
+
 def learning_rows() -> list[dict]:
     base = {"dataset": "made up", "network": "mlp", "protocol": "matched", "seed": 0, "split": "x", "updates": 9}
     base |= {"deviations": "none", "accuracy_untrained": 0.3, "chance": 0.25}
@@ -170,6 +195,7 @@ def study(tmp_path: Path) -> Path:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are not saved: for tests that do not look at them."""
     monkeypatch.setattr(Figure, "savefig", lambda self, file, **options: file.write(b"undrawn"))
+    monkeypatch.setattr("brainlm.report.page._with_few_colours", lambda stored: stored)
     monkeypatch.setattr("brainlm.steps._report_decoding.draw_glass", lambda *rest: Figure())
 
 
@@ -189,7 +215,9 @@ def make_study(tmp_path: Path) -> Path:
     save(results / "tables" / "learning.tsv", pd.DataFrame(learning_rows()))
     brains = [("01", "fmri"), ("01", "eeg"), ("02", "fmri"), ("group", "fmri"), ("group", "eeg")]
     save(results / "tables" / "rsa.tsv", pd.DataFrame([row for b in brains for row in rsa_rows(*b)]).assign(note="n/a"))
-    save(results / "tables" / "quality.tsv", pd.DataFrame(quality_rows("01") + quality_rows("02")))
+    quality = pd.DataFrame(quality_rows("01") + quality_rows("02"))
+    save(results / "tables" / "quality.tsv", quality)
+    save_runs(results, quality)
     for subject, protocol in (("01", "within"), ("02", "within"), ("02", "zero_shot")):
         save_unit(results, subject, protocol, "story")
     save_rdms(results, "01")
@@ -205,7 +233,9 @@ def label_study(tmp_path: Path) -> Path:
     results = tmp_path / "labels"
     save_config(results)
     save(results / "tables" / "decoding.tsv", pd.DataFrame(label_rows("001")))
-    save(results / "tables" / "quality.tsv", pd.DataFrame(quality_rows("001")).query("modality == 'fmri'"))
+    quality = pd.DataFrame(quality_rows("001")).query("modality == 'fmri'")
+    save(results / "tables" / "quality.tsv", quality)
+    save_runs(results, quality)
     for name in ("selector", "learning", "rsa"):
         save(results / "tables" / f"{name}.tsv", pd.DataFrame(columns=["dataset", "subject", "protocol", "seed"]))
     for fold in range(2):
