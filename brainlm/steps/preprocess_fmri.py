@@ -6,13 +6,16 @@ import numpy as np
 import pandas as pd
 
 from brainlm.errors import DataError
+from brainlm.io.derivatives import describe, describe_series
 from brainlm.io.fmri import load_region_series, save_volume
+from brainlm.io.headers import sidecar
 from brainlm.io.store import find_row, read_index, save_arrays, save_json, save_model_series, save_table
 from brainlm.preprocess.confounds import Confounds, Thresholds, measure_confounds
 from brainlm.preprocess.quality import measure_quality, summarize
 from brainlm.records import Space
 from brainlm.steps._align_fmri import Aligned, align
-from brainlm.steps._cleaning import plan_cleaning
+from brainlm.steps._cleaning import choose_band, plan_cleaning
+from brainlm.steps._exclusion import exclusion_told
 from brainlm.steps._fmriprep import load_prepared
 
 
@@ -25,18 +28,27 @@ def preprocess_fmri(*, index: Path, bids_root: Path, recording: str, settings: d
     regions x 1 x 1.
     """
     row = find_row(read_index(index), recording)
+    with exclusion_told(recording):
+        _preprocess(bids_root, row, settings, out)
+
+
+def _preprocess(bids_root: Path, row: pd.Series, settings: dict, out: Path) -> None:
     t_r = float(row["t_r"])
-    run, known, sources = _load(bids_root, row, t_r, settings, out)
-    series = run.series[run.mask].T
     try:
+        choose_band(t_r, settings)  # what cannot be is told before the long work
+        run, known, sources = _load(bids_root, row, t_r, settings, out)
+        series = run.series[run.mask].T
         confounds = known or _measure(series, run, t_r, settings)
         cleaned = plan_cleaning(confounds, t_r, settings)(series, standardize=settings["standardize"])
     except ValueError as error:
-        raise DataError(f"{recording}: {error}") from error
-    stem = out / recording
+        raise DataError(f"{row['recording']}: {error}") from error
+    describe(out, bids_root)
+    stem = out / row["recording"]
     name = stem.name
     if known is None:  # what fMRIPrep has written is not written again
-        save_volume(stem.with_name(f"{name}_desc-preproc_bold.nii.gz"), run.series, run.affine, t_r)
+        path = stem.with_name(f"{name}_desc-preproc_bold.nii.gz")
+        save_volume(path, run.series, run.affine, t_r)
+        describe_series(path, _sidecar(bids_root, row, settings), t_r, run.start_time, sources, _place(settings))
     save_volume(stem.with_name(f"{name}_desc-brain_mask.nii.gz"), run.mask, run.affine)
     save_table(stem.with_name(f"{name}_desc-confounds_timeseries.tsv"), confounds.table)
     save_json(stem.with_name(f"{name}_desc-confounds_timeseries.json"), confounds.facts)
@@ -44,11 +56,24 @@ def preprocess_fmri(*, index: Path, bids_root: Path, recording: str, settings: d
     save_json(stem.with_name(f"{name}_desc-quality.json"), measure_quality(series, confounds.table, limits))
     pictures = summarize(series, cleaned, run.series.mean(axis=3, dtype=float), run.mask, run.affine, run.tissue)
     save_arrays(stem.with_name(f"{name}_desc-quality.npz"), **pictures)
-    more = {"recording": recording, "sources": sources, "settings": settings}
+    more = {"recording": row["recording"], "sources": sources, "settings": settings}
     more |= {"regions": settings["series"]["regions"]} if settings.get("series") else {}
     scrubbed = np.flatnonzero(confounds.outlying).tolist() if settings["scrub"] != "none" else []
     more |= {"scrubbed_volumes": scrubbed}
     save_model_series(stem, cleaned, Space(run.mask, run.affine), t_r, run.start_time, **more)
+
+
+def _sidecar(bids_root: Path, row: pd.Series, settings: dict) -> dict:
+    told = {} if settings.get("series") else sidecar(bids_root, row["path"])
+    return told if settings.get("slice_timing") else {key: told[key] for key in told if key != "SliceTiming"}
+
+
+def _place(settings: dict) -> str:
+    if settings.get("series"):
+        return "regions in a row"
+    if settings["grid"] == "native":
+        return "on the run's own grid"
+    return f"on cubes of {settings['voxel_size_mm']:g} mm in the MNI152 field of view"
 
 
 def _load(

@@ -89,7 +89,9 @@ def test_a_series_cut_short_stops_its_job(tree, tmp_path, capsys):
     table.to_csv(tmp_path / "index.tsv", sep="\t", index=False)
     path.write_bytes(path.read_bytes()[:-200])
     options = ["--index", str(tmp_path / "index.tsv"), "--bids-root", str(tree), "--recording", RUN]
-    settings = json.dumps({"engine": "brainlm", "motion_correction": False, "slice_timing": False})
+    settings = json.dumps(
+        {"engine": "brainlm", "filter": "cosine", "low_pass_s": None, "motion_correction": False, "slice_timing": False}
+    )
     assert main(["preprocess_fmri", *options, "--settings", settings, "--out", str(tmp_path / "out")]) == 1
     assert "Replace it, or exclude the run" in capsys.readouterr().err.splitlines()[-1]
     assert not (tmp_path / "out").exists()

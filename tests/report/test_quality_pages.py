@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from scipy.ndimage import gaussian_filter, shift
 
+from brainlm.config import SCHEMA, fill_config
 from brainlm.io.bids import COLUMNS
 from brainlm.io.store import save_index, save_table
 from brainlm.steps.preprocess_fmri import preprocess_fmri
 from brainlm.steps.report_group import report_group
 from brainlm.steps.report_subject import report_subject
 from brainlm.steps.tables import tables
-from brainlm.workflow import SCHEMA, fill_config
 
 BAD, SHAPE, TIMES = 3, (12, 13, 11), 20
 

@@ -1,5 +1,9 @@
 # One job a recording, then condition patterns a subject.
-SERIES = ["_desc-preproc_bold.nii.gz"] if config["fmri"]["engine"] == "brainlm" else []
+SERIES = (
+    ["_desc-preproc_bold.nii.gz", "_desc-preproc_bold.json"]
+    if config["fmri"]["engine"] == "brainlm"
+    else []
+)
 PATTERNS = {"fmri": ("rsa.patterns",), "eeg": ("eeg.epoch_s", "eeg.baseline_s")}
 
 
