@@ -1,11 +1,11 @@
 """What the workflow is told by a config and a data set: recordings, and the files that jobs make."""
 
 import hashlib
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from brainlm.config import as_json, leave_out
@@ -22,6 +22,9 @@ UNIT = "decoding/sub-{subject}_protocol-{protocol}_fold-{fold}_seed-{seed}"
 SCORES = "decoding/sub-{subject}_protocol-{protocol}_seed-{seed}"
 NETWORK = "learning/network-{network}_rule-{learning_rule}_seed-{seed}"
 BRAIN = "rsa/sub-{subject}_modality-{modality}"
+
+# a pattern of BIDS names, not a list of all recordings: jobs match it thousands of times
+RECORDING = r"sub-[A-Za-z0-9]+/(?:ses-[A-Za-z0-9]+/)?(?:func|eeg)/sub-[^/]+?"
 
 PLANNED = ["recording", "modality", "subject", "task", "story", "use"]  # known before a simulated study is made
 TRUTH = Path("sourcedata") / "truth"
@@ -42,6 +45,7 @@ class Plan:
     config: dict
     table: pd.DataFrame  # the run table without excluded recordings
     must_simulate: bool
+    _places: dict = field(default_factory=dict, repr=False, compare=False)  # rows by column and value
 
     @classmethod
     def of(cls, config: dict, main: bool = True) -> "Plan":
@@ -70,9 +74,7 @@ class Plan:
 
         A simulated study is known by its settings and its generator's code, before it is made as after.
         """
-        rows = self.table
-        for column, value in values.items():
-            rows = rows[rows[column] == value]
+        rows = self._select(**values)
         return self._fingerprint(rows[PLANNED] if self.config["simulate"] else rows)
 
     def story_digest(self) -> str:
@@ -100,7 +102,8 @@ class Plan:
             return [str(made.series), str(made.mask), str(made.confounds)]
         for name in rows["path"]:
             path = Path(self.config["bids_root"]) / name
-            found += sorted(map(str, path.parent.glob(f"{path.name.partition('.')[0]}.*")))
+            stem = f"{path.name.partition('.')[0]}."
+            found += sorted(str(file) for file in path.parent.iterdir() if file.name.startswith(stem))
         return found
 
     def fmriprep_inputs(self, subject: str) -> list[str]:
@@ -133,10 +136,6 @@ class Plan:
         """The text that teaches the decoder to write, where stories are decoded; none where it is made here."""
         path = Path(self.config["bids_root"]) / self.config["decoder"]["text"]
         return [str(path)] if self._decoded_use() == "story" and not self.config["simulate"] and path.exists() else []
-
-    def recordings(self) -> list[str]:
-        """All recordings that are not excluded, as regular expressions that match nothing else."""
-        return [re.escape(name) for name in self.table["recording"]]
 
     def subjects(self) -> list[str]:
         """Subjects with at least one recording."""
@@ -237,20 +236,24 @@ class Plan:
     def fmri_memory_mb(self, recording: str) -> int:
         """Five copies of the series as 32-bit numbers, and what the libraries take."""
         path = Path(self.config["bids_root"])
-        rows = self.table[self.table["recording"] == recording]
+        rows = self._select(recording=recording)
         if self.must_simulate or rows.empty or not (path / rows["path"].iloc[0]).exists():
             return 1000
         return 1000 + 20 * (path / rows["path"].iloc[0]).stat().st_size // 2**20
 
     def _own(self, **values: str) -> pd.DataFrame:
-        rows = (
-            self.table.iloc[:0].reindex(columns=["path", "events", "modality", "subject"])
-            if self.config["simulate"]
-            else self.table
-        )
-        for column, value in values.items() if len(rows) else ():
-            rows = rows[rows[column] == value]
-        return rows
+        if self.config["simulate"]:
+            return self.table.iloc[:0].reindex(columns=["path", "events", "modality", "subject"])
+        return self._select(**values)
+
+    def _select(self, **values: str) -> pd.DataFrame:
+        """Rows with these values, by a list of places a value, made once: each of many jobs asks for a few rows."""
+        places = np.arange(len(self.table))
+        for column, value in values.items():
+            if column not in self._places:
+                self._places[column] = self.table.groupby(column).indices
+            places = np.intersect1d(places, self._places[column].get(value, []), assume_unique=True).astype(int)
+        return self.table.iloc[places]
 
     def _fingerprint(self, rows: pd.DataFrame) -> str:
         text = rows.to_csv(index=False) + (as_json(self._origin()) if self.config["simulate"] else "")

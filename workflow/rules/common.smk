@@ -5,7 +5,7 @@ import sys
 
 from brainlm.config import SCHEMA, as_json, fill_config, leave_out, pick
 from brainlm.errors import BrainlmError
-from brainlm.workflow import BRAIN, NETWORK, SCORES, UNIT, Plan, stamp
+from brainlm.workflow import BRAIN, NETWORK, RECORDING, SCORES, UNIT, Plan, stamp
 
 try:
     config = fill_config(config, SCHEMA)
@@ -21,7 +21,7 @@ RUN = "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} python -m brainlm"
 
 
 wildcard_constraints:
-    recording="|".join(plan.recordings()) or "none",
+    recording=RECORDING,
     subject="[A-Za-z0-9]+",
     modality="fmri|eeg",
     protocol="within|zero_shot",
