@@ -69,7 +69,8 @@ def run_sections(wide: pd.DataFrame, recordings: dict[str, str], results: Path) 
 def _run(name: str, arrays: dict, confounds: pd.DataFrame, facts: dict, most_tsnr: float, is_bad: bool) -> Section:
     settings = facts["settings"]
     thresholds = settings["fd_threshold_mm"], settings["std_dvars_threshold"]
-    on_template = settings["grid"] == "template" and "slices_mean" in arrays
+    given = settings["engine"] != "brainlm" and settings["space"].startswith("MNI152")
+    on_template = settings["grid"] == "template" or given
     picture = RunPicture(arrays, facts["t_r"], *thresholds, most_tsnr, on_template)
     section = Section(name, level=4, folded=True, open=is_bad)
     known = [column for column in (*MOTION, *COURSES) if column in confounds]

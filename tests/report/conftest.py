@@ -161,13 +161,8 @@ def save_run(results: Path, name: str, seed: int) -> None:
     save(stem.with_name(f"{stem.name}_desc-confounds_timeseries.tsv"), confounds.table)
     arrays = summarize(series, series, mask * 1000.0, mask, AFFINE, {})
     np.savez(stem.with_name(f"{stem.name}_desc-quality.npz"), **arrays)
-    settings = {
-        "fd_threshold_mm": 0.5,
-        "std_dvars_threshold": 1.5,
-        "grid": "template",
-        "voxel_size_mm": 16,
-        "scrub": "none",
-    }
+    settings = {"fd_threshold_mm": 0.5, "std_dvars_threshold": 1.5, "grid": "template", "voxel_size_mm": 16}
+    settings |= {"scrub": "none", "engine": "brainlm"}
     facts = {"t_r": 2.0, "settings": settings}
     stem.with_name(f"{stem.name}_desc-model_timeseries.json").write_text(json.dumps(facts))
 
