@@ -32,9 +32,10 @@ def draw_strips(table: pd.DataFrame, bad: pd.DataFrame, labels: dict[str, str]) 
     Heights spread the points (golden ratio) and mean nothing.
     """
     figure, axes = make_panels(7.6, 0.62 * len(labels) + 0.5, rows=len(labels))
-    height = (np.arange(len(table)) * GOLDEN) % 1
     for axis, (name, label) in zip(axes, labels.items(), strict=True):
         values, marked = table[name].to_numpy(dtype=float), bad[name].to_numpy(dtype=bool)
+        height = (np.arange(len(table)) * GOLDEN) % 1
+        height[marked] = np.linspace(1, 0, marked.sum() + 2)[1:-1]  # so that names do not overlap
         axis.plot(values[~marked], height[~marked], "o", ms=4, mfc="none", mec=ACCENT, mew=0.8, gid=f"{name}-good")
         axis.plot(values[marked], height[marked], "D", ms=4.5, color=COLOURS[1], gid=f"{name}-bad")
         axis.axvline(float(np.nanmedian(values)), color=SOFT, lw=0.9, ls=(0, (4, 3)))

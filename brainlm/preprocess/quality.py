@@ -14,7 +14,7 @@ LIMIT = 3.0  # standard deviations where a carpet's grey ends
 HEIGHTS = (0.15, 0.32, 0.49, 0.66, 0.83)  # of axial slices, as shares of the mask's extent
 TISSUES = ("csf", "white_matter")
 THINNEST = 4  # a grid with fewer voxels along an axis is no volume
-WORSE = {"fd_mean_mm": 1, "dvars_mean": 1, "outlying_share": 1, "tsnr_median": -1}  # which way is bad
+WORSE = {"fd_mean_mm": 1, "dvars_mean": 1, "tsnr_median": -1}  # which way is bad
 FAR = 3.5  # robust z (Iglewicz and Hoaglin 1993)
 TOO_MANY = 0.2  # share of outlying volumes (Parkes et al. 2018)
 
@@ -87,9 +87,9 @@ def robust_z(values: Float[np.ndarray, " runs"]) -> Float[np.ndarray, " runs"]:
 def rank_runs(table: pd.DataFrame, fd_threshold_mm: float = 0.5) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Runs (a row each, quantities as columns) from worst to best, and which cells are bad.
 
-    A column worst_z is put first: the largest robust z over the study in the direction that is bad. Bad are: a robust z
-    beyond 3.5, a mean displacement above the threshold for volumes, and more than 20 % outlying volumes (after Parkes
-    et al. 2018, NeuroImage 171:415). Runs with a bad cell come first, then by worst_z.
+    A column worst_z is put first: the largest robust z of displacement, DVARS and tSNR over the study, in the direction
+    that is bad. Bad are: a robust z beyond 3.5, a mean displacement above the threshold for volumes, and more than 20 %
+    outlying volumes (after Parkes et al. 2018, NeuroImage 171:415). Runs with a bad cell come first, then by worst_z.
     """
     known = {name: sign for name, sign in WORSE.items() if name in table and table[name].notna().any()}
     z = pd.DataFrame({name: sign * robust_z(table[name].to_numpy(float)) for name, sign in known.items()}, table.index)
@@ -98,7 +98,7 @@ def rank_runs(table: pd.DataFrame, fd_threshold_mm: float = 0.5) -> tuple[pd.Dat
         bad["fd_mean_mm"] |= table["fd_mean_mm"] > fd_threshold_mm
     if "outlying_share" in table:
         bad["outlying_share"] |= table["outlying_share"] > TOO_MANY
-    worst = z.max(axis=1)
+    worst = z.max(axis=1).fillna(0.0) if known else pd.Series(0.0, index=table.index)
     order = pd.DataFrame({"good": ~bad.any(axis=1), "z": -worst}).sort_values(["good", "z"], kind="stable").index
     ranked = pd.concat([worst.rename("worst_z"), table], axis=1)
     return ranked.loc[order], bad.assign(worst_z=worst > FAR).loc[order, ranked.columns]

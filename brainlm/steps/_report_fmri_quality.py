@@ -18,8 +18,19 @@ LABELS = {
     "outlying_share": "share of outlying volumes",
     "tsnr_median": "median tSNR",
 }
+HEADS = {  # of the table, in this order; other quantities follow
+    "worst_z": "worst z",
+    "fd_mean_mm": "FD mm",
+    "fd_max_mm": "FD max",
+    "dvars_mean": "DVARS",
+    "std_dvars_max": "std DVARS max",
+    "tsnr_median": "tSNR",
+    "outlying_share": "outlying",
+    "volumes": "volumes",
+}
+COUNTED = ("fd_above", "std_dvars_above", "non_steady_volumes")  # in the table of volumes
 VOLUMES = ("volumes", "non_steady_volumes", "fd_above", "std_dvars_above", "outlying_share")
-SCRUBBED = {"none": "kept", "zero": "left out of the fit, set to 0", "interpolate": "left out of the fit, interpolated"}
+SCRUBBED = {"none": "kept", "zero": "out of the fit, set to 0", "interpolate": "out of the fit, bridged"}
 COURSES = ("framewise_displacement", "rmsd", "dvars", "std_dvars")
 MOTION = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
 MOST_DRAWN = 2000  # runs in the strips
@@ -57,7 +68,9 @@ def run_sections(wide: pd.DataFrame, recordings: dict[str, str], results: Path) 
     _add_table(top, ranked.loc[wide.index], bad.loc[wide.index])
     stored = {name: load_run_quality(results, recordings[name]) for name in wide.index}
     kept = _left_out(wide, {name: facts["settings"] for name, (_, _, facts) in stored.items()})
-    top.add_table(kept, "Volumes that stand out, by cause, and what became of them", "quality-volumes")
+    top.add_table(
+        kept, "Volumes that stand out, by cause (one may have several), and what became of them", "quality-volumes"
+    )
     top.add_text(
         "A volume is outlying where displacement or standardised DVARS lies above its threshold, or the signal is not "
         "steady yet. Below: a figure a run; how to read it stands in docs/quality.md."
@@ -100,7 +113,7 @@ def _verdict(ranked: pd.DataFrame, bad: pd.DataFrame, fd_threshold_mm: float) ->
     if not marked:
         return f"None of {len(ranked)} runs stands out. {rule}"
     names = ", ".join(marked[:NAMED]) + (f" and {len(marked) - NAMED} more" if len(marked) > NAMED else "")
-    return f"{len(marked)} of {len(ranked)} runs stand out: {names}. {rule}"
+    return f"{len(marked)} of {len(ranked)} runs {'stands' if len(marked) == 1 else 'stand'} out: {names}. {rule}"
 
 
 def _say_if_not_sought(section: Section, wide: pd.DataFrame) -> None:
@@ -109,9 +122,14 @@ def _say_if_not_sought(section: Section, wide: pd.DataFrame) -> None:
 
 
 def _add_table(section: Section, table: pd.DataFrame, bad: pd.DataFrame) -> None:
-    flags = bad.reset_index(drop=True).assign(recording=False)
-    shown = table.reset_index(names="recording")
-    section.add_table(shown, "A row a run; worst z: robust, in the bad direction", "quality-fmri-table", flags)
+    first = [name for name in HEADS if name in table]
+    columns = first + [name for name in table if name not in (*first, *COUNTED)]
+    shown = table[columns].reset_index(names="run").rename(columns=HEADS)
+    flags = bad[columns].reset_index(drop=True).rename(columns=HEADS).assign(run=False)
+    caption = (
+        "A row a run. Worst z: the largest robust z of displacement (FD), DVARS and tSNR; outlying: share of volumes"
+    )
+    section.add_table(shown, caption, "quality-fmri-table", flags)
 
 
 def _left_out(wide: pd.DataFrame, settings: dict[str, dict]) -> pd.DataFrame:
@@ -123,11 +141,11 @@ def _left_out(wide: pd.DataFrame, settings: dict[str, dict]) -> pd.DataFrame:
             {
                 "run": name,
                 "volumes": row["volumes"],
-                "not steady at the start": row["non_steady_volumes"],
-                f"displacement > {limits[0]:g} mm": row["fd_above"],
+                "not steady": row["non_steady_volumes"],
+                f"FD > {limits[0]:g} mm": row["fd_above"],
                 f"std DVARS > {limits[1]:g}": row["std_dvars_above"],
-                "outlying in all": np.round(row["outlying_share"] * row["volumes"]),
-                "what became of them": SCRUBBED[settings[name]["scrub"]],
+                "outlying": np.round(row["outlying_share"] * row["volumes"]),
+                "they are": SCRUBBED[settings[name]["scrub"]],
             }
         )
     return pd.DataFrame(rows)

@@ -136,3 +136,7 @@ def test_the_run_that_is_bad_in_any_way_comes_first_and_its_cell_is_marked():
     better.loc["run-7", ["fd_mean_mm", "tsnr_median"]] = [0.01, 200]
     assert not rank_runs(better)[1].to_numpy().any()  # very good is not bad
     assert not rank_runs(table.iloc[:1])[1].to_numpy().any()
+    one = table.assign(outlying_share=[0.0] * 11 + [0.01])
+    assert not rank_runs(one)[1].to_numpy().any()  # a single volume makes no bad run
+    ranked, bad = rank_runs(table[["outlying_share"]])  # regions have neither displacement nor tSNR
+    assert (ranked["worst_z"] == 0).all() and not bad.to_numpy().any()

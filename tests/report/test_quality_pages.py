@@ -80,7 +80,7 @@ def test_the_moved_run_ranks_first_and_the_table_carries_the_values(results):
     assert names[0] == f"sub-01_task-see_run-{BAD}" and len(names) == 4
     first, *others = re.findall(r"<tr>.*?</tr>", body)
     assert 'class="number marked"' in first and not any("marked" in row for row in others)
-    assert f"1 of 4 runs stand out: sub-01_task-see_run-{BAD}." in html
+    assert f"1 of 4 runs stands out: sub-01_task-see_run-{BAD}." in html
     table = pd.read_csv(results / "tables" / "quality.tsv", sep="\t", dtype={"run": str})
     moved = table[table["quantity"] == "fd_mean_mm"].set_index("run")["value"]
     assert moved.idxmax() == str(BAD) and moved[str(BAD)] > 0.5 > moved.drop(str(BAD)).max()
