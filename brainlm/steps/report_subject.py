@@ -35,6 +35,7 @@ def report_subject(*, results: Path, subject: str, out: Path) -> None:
         sections[0].add_text("Nothing was decoded for this subject: no task with a story or labels in fMRI.")
     files = [results / "tables" / f"{name}.tsv" for name in TABLES]
     files += [path for unit in units for path in unit.iterdir() if path.is_file()]
+    files += results.glob(f"derivatives/brainlm-fmri/sub-{subject}/**/*_desc-quality.npz")
     sections += [
         *quality_sections(own["quality"], results),
         *rsa_sections(own["rsa"], results, subject),

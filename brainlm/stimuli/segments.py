@@ -21,7 +21,7 @@ def cut_segments(words: pd.DataFrame, length_s: float | None) -> tuple[pd.DataFr
         If there are fewer than two segments, or no word ends a sentence.
     """
     end = float((words["onset"] + words["duration"]).max())
-    edges = _sentence_edges(words, end) if length_s is None else np.arange(int(end / length_s + 1e-9) + 1) * length_s
+    edges = _sentence_edges(words, end) if length_s is None else np.arange(int(end / length_s + 1e-9) + 1.0) * length_s
     if len(edges) < 3:
         raise ValueError(f"{end:g} s hold {max(0, len(edges) - 1)} segments; expected two or more. Cut it finer.")
     counts = words["text"].map(lambda text: len(tokenize(text))).to_numpy()

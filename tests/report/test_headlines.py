@@ -34,7 +34,7 @@ def test_no_seed_is_dropped():
     assert "in 1 of 2 runs (1 subjects, 2 seeds)" in told and "worse in 1; mean gain -0.050" in told
 
 
-def test_a_study_that_is_zero_shot_only_was_decoded(study):
+def test_a_study_that_is_zero_shot_only_was_decoded(study, undrawn):
     path = study / "tables" / "decoding.tsv"
     table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     table[table["protocol"] == "zero_shot"].to_csv(path, sep="\t", index=False)

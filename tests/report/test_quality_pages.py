@@ -97,6 +97,7 @@ def test_the_subject_s_page_has_a_figure_a_run_and_opens_the_bad_one(results):
     sizes = [len(re.search(r'<img src="([^"]*)"', inside)[1]) for _, _, inside in parts]
     print(f"figures of {max(sizes) / 1000:.0f} kB at most, in base64")
     assert max(sizes) < 160_000  # so that thirteen stay below half of a page of 5 MB
+    assert f"run-{BAD}_desc-quality.npz</td>" in html  # among the checksums
     above = int(re.search(rf"run-{BAD}: displacement above 0.5 in (\d+) of {TIMES} volumes", html)[1])
     assert above == 8  # four jumps there and back
     assert re.search(rf"run-{BAD}</td><td[^>]*>{TIMES}</td><td[^>]*>\d+</td><td[^>]*>{above}</td>", html)
