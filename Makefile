@@ -7,9 +7,9 @@ export UV_COMPILE_BYTECODE ?= 1
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-VALIDATIONS := validate-null validate-demo validate-studyforrest validate-mnist-rules validate-rule-speed \
+VALIDATIONS := validate-null validate-null-scores validate-demo validate-scale validate-studyforrest validate-mnist-rules validate-rule-speed \
   validate-rsa
-.PHONY: install demo lint test-fast test validate $(VALIDATIONS) benchmark-rsa
+.PHONY: install demo lint test-fast test validate $(VALIDATIONS) benchmark-rsa benchmark-fmri-cleaning
 install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
@@ -42,6 +42,12 @@ validate: $(VALIDATIONS)
 validate-null: install
 	python benchmarks/null_decoding.py
 
+validate-null-scores: install
+	python benchmarks/null_scores.py
+
+validate-scale: install
+	python benchmarks/scale.py
+
 validate-demo: install
 	python benchmarks/demo_decoding.py
 
@@ -62,6 +68,10 @@ validate-rsa: install
 	python benchmarks/rsa_null.py
 	python benchmarks/rsa_92_images.py
 	python benchmarks/rsa_record.py
+
+# beside nilearn's NiftiMasker
+benchmark-fmri-cleaning: install
+	python benchmarks/fmri_cleaning.py --repeats 2
 
 # beside rsatoolbox and mne-rsa, which the extra brings
 benchmark-rsa: install
