@@ -7,7 +7,7 @@ export UV_COMPILE_BYTECODE ?= 1
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-VALIDATIONS := validate-null validate-null-scores validate-demo validate-scale validate-studyforrest validate-mnist-rules validate-rule-speed \
+VALIDATIONS := validate-null validate-null-scores validate-demo validate-tang-style validate-scale validate-studyforrest validate-mnist-rules validate-rule-speed \
   validate-rsa
 .PHONY: install demo lint test-fast test validate $(VALIDATIONS) benchmark-rsa benchmark-fmri-cleaning
 install: .venv/installed
@@ -44,6 +44,9 @@ validate-null: install
 
 validate-null-scores: install
 	python benchmarks/null_scores.py
+
+validate-tang-style: demo
+	python benchmarks/tang_style.py
 
 validate-scale: install
 	python benchmarks/scale.py
