@@ -59,7 +59,6 @@ def _draw_courses(figure: SubFigure | Figure, confounds: pd.DataFrame, run: RunP
         axis.title.set_fontsize(7.5)
     axes[-1].set_xlabel("seconds", fontsize=8)
     axes[-1].set_xlim(0, times[-1] + run.t_r)
-    figure.align_ylabels(axes) if isinstance(figure, Figure) else None
 
 
 def _draw_motion(axis: Axes, times: Float[np.ndarray, " time"], confounds: pd.DataFrame) -> None:
@@ -69,9 +68,10 @@ def _draw_motion(axis: Axes, times: Float[np.ndarray, " time"], confounds: pd.Da
     if not known:
         _say(axis, "not estimated")
     for place, name in enumerate(known):
-        style = {"color": COLOURS[place % 3], "linestyle": DASHES[0] if place < 3 else DASHES[1]}
         label = name.replace("trans_", "").replace("rot_", "turn ")
-        axis.plot(times, confounds[name] * MOTION[name], lw=0.9, label=label, gid=name, **style)
+        style = {"color": COLOURS[place % 3], "linestyle": DASHES[place % 3]}
+        style |= {"linewidth": 1.3 if name.startswith("trans") else 0.7}  # grey print tells by dash and width
+        axis.plot(times, confounds[name] * MOTION[name], label=label, gid=name, **style)
     if known:
         axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.25), fontsize=6, frameon=False, handlelength=1.6)
 

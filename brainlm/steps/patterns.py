@@ -1,6 +1,7 @@
 """Step: condition patterns of one subject, for RSA."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import mne
@@ -16,6 +17,8 @@ from brainlm.preprocess.patterns import Run, average_trials, run_betas, trial_be
 from brainlm.steps._fmri_runs import load_runs, place
 
 logger = logging.getLogger(__name__)
+
+BLOCK = 8192  # voxels fitted at once
 
 
 def patterns(
@@ -62,7 +65,7 @@ def _fmri(rows, events, conditions, bids_root: Path, derivatives: Path, settings
         cleaning = stored.cleaning(derivatives) if told["clean_design"] else None
         run = Run(stored.voxels(), stored.frame_times, table, cleaning=cleaning)
         try:
-            parts.append(_estimate(run, conditions, told["estimator"], told["noise"]))
+            parts.append(_estimate_in_blocks(run, conditions, told["estimator"], told["noise"]))
         except ValueError as error:
             raise DataError(f"{stored.name}: {error}") from error
     values, residuals, trials = zip(*parts, strict=True)
@@ -75,13 +78,21 @@ def _fmri(rows, events, conditions, bids_root: Path, derivatives: Path, settings
             for stored, table in zip(runs, events, strict=True)
             for onset, condition in zip(table["onset"], table["trial_type"], strict=True)
         ]
-    return {name: array.astype(np.float32) for name, array in arrays.items()}, about
+    return arrays, about
+
+
+def _estimate_in_blocks(run: Run, conditions: tuple[str, ...], estimator: str, noise: str) -> list[np.ndarray]:
+    """Single precision, and never the whole run in double: voxels are fitted by themselves."""
+    starts = range(0, run.series.shape[1], BLOCK)
+    blocks = [replace(run, series=run.series[:, start : start + BLOCK]) for start in starts]
+    fitted = [[part.astype(np.float32) for part in _estimate(block, conditions, estimator, noise)] for block in blocks]
+    return [np.concatenate(parts, axis=1) for parts in zip(*fitted, strict=True)]
 
 
 def _estimate(run: Run, conditions: tuple[str, ...], estimator: str, noise: str) -> tuple:
-    """Patterns of the conditions, residuals, and single trials (none for ``runs``)."""
+    """Patterns of the conditions, residuals, and single trials (for ``runs`` no row)."""
     if estimator == "runs":
-        return *run_betas(run, conditions, noise), None
+        return *run_betas(run, conditions, noise), np.empty((0, run.series.shape[1]))
     trials, residuals = trial_betas(run, estimator, noise)
     return average_trials(trials, run.events["trial_type"], conditions), residuals, trials
 

@@ -99,7 +99,7 @@ rule patterns:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=lambda wildcards, input, attempt: attempt * (2000 + 4 * input.size_mb),
         runtime=lambda wildcards, attempt: 20 * attempt,
     params:
         settings=lambda wildcards: pick(config, *PATTERNS[wildcards.modality]),

@@ -78,7 +78,7 @@ rule segments:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=lambda wildcards, input, attempt: attempt * (2000 + 3 * input.size_mb),
         runtime=lambda wildcards, attempt: 20 * attempt,
     params:
         settings=lambda wildcards: as_json(config["rsa"]["segments"]),
