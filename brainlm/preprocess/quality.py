@@ -62,7 +62,8 @@ def summarize(
         return arrays
     ratio = np.zeros(mask.shape)
     ratio[mask] = temporal_snr(series)
-    bright = np.clip(mean / np.percentile(mean[mask], 99.5), 0, 1)
+    top = np.percentile(mean[mask], 99.5)
+    bright = np.clip(mean / (top if top > 0 else 1), 0, 1)  # a series without means is black
     return arrays | _slices(np.round(bright * 255).astype(np.uint8), mask, ratio.astype(np.float16), affine)
 
 

@@ -52,6 +52,8 @@ def ranked_section(wide: pd.DataFrame, results: Path) -> Section:
         told = "A point a run; filled and named: marked in the table; dashes: median."
         table = ranked.reset_index(names="recording")
         section.add_plot(draw_strips(ranked, bad, labels), "quality-fmri", alt, told, table)
+    if len(wide) > MOST_DRAWN:
+        section.add_text(f"More than {MOST_DRAWN} runs are not drawn as points; the table has them all.")
     _add_table(section, ranked, bad)
     return section
 
