@@ -1,13 +1,30 @@
-"""Head motion: each volume rigidly registered to a reference (SimpleITK), deterministic, one thread."""
+"""Head motion: each volume rigidly registered to a reference by least squares, deterministic, one thread.
+
+Friston et al. 1995 (doi:10.1002/hbm.460030303) linearise the volume that moves; here the reference is linearised, once
+for all volumes (Baker and Matthews 2004, doi:10.1023/B:VISI.0000011205.11775.fd).
+"""
+
+from dataclasses import dataclass
 
 import nibabel as nib
 import numpy as np
-import SimpleITK as sitk
-from jaxtyping import Float
-from scipy.ndimage import binary_dilation
+from jaxtyping import Bool, Float, Int
+from scipy.linalg import cho_factor, cho_solve
+from scipy.ndimage import binary_dilation, correlate1d, gaussian_filter, map_coordinates
+from scipy.spatial.transform import Rotation
 
-TO_ITK = np.diag([-1.0, -1.0, 1.0, 1.0])  # NIfTI is right-anterior-superior, ITK left-posterior-superior
+from brainlm.preprocess.resampling import grid_places, resample_series, sample_volume
+
 HEAD_RADIUS_MM = 50.0
+N_TYPICAL = 20  # volumes that make the reference
+POINTS = 100_000  # voxels compared at most
+SAMPLE = 20_000  # voxels that tell which volumes are typical
+SMOOTHING_VOXELS = (2.0, 0.5)  # standard deviations, coarse to fine
+UPDATES = 30
+SMALLEST_GAIN = 0.05  # a volume darker than that is not the same head
+TOLERANCE_MM = 1e-4  # of an update, at HEAD_RADIUS_MM
+# a cubic B-spline's values on the grid: images are taken as coefficients, which smooths them once more
+B_SPLINE = np.array([1, 4, 1]) / 6
 
 
 def estimate_motion(
@@ -15,37 +32,61 @@ def estimate_motion(
 ) -> Float[np.ndarray, "time 6"]:
     """Translations (mm) and rotations (rad) about the grid's centre that carry the reference onto each volume.
 
-    The reference is the mean of the ten volumes that are most like the median volume. Each search (mean squares,
-    regular step gradient descent) starts from the volume before.
+    The reference has the place of the volume most like the median volume, and is the mean of the 20 most like it, each
+    registered to the first. Sum of squares over the head, a gain a volume, Gauss-Newton from coarse to fine; each
+    search starts from the volume before.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to find motion by, or a volume is not the reference's head.
     """
-    mean = _reference(series)
-    reference = _image(mean, affine)
-    registration = _registration()
-    registration.SetMetricFixedMask(_image(_head(mean), affine) > 0)
-    transform = sitk.Euler3DTransform()
-    transform.SetCenter(_centre(reference))
+    order = _typical_volumes(series).tolist()
+    first = _levels(np.asarray(series[..., order[0]], dtype=np.float32), affine)
+    _check_contrast(first)
+    found = [_register(series, t, np.zeros(6), first) for t in order[:N_TYPICAL]]
+    levels = _levels(_mean_in_place(series, np.array(order[:N_TYPICAL]), np.array(found), affine), affine)
     parameters = np.zeros((series.shape[3], 6))
     for t in range(series.shape[3]):
-        registration.SetInitialTransform(transform, inPlace=True)
-        registration.Execute(reference, _image(series[..., t], affine))
-        rotation, translation = transform.GetParameters()[:3], transform.GetParameters()[3:]
-        parameters[t] = [*translation, *rotation]
-    return parameters * [-1, -1, 1, -1, -1, 1]  # from ITK's axes to NIfTI's
+        parameters[t] = _register(series, t, parameters[max(t - 1, 0)], levels)
+    return parameters
 
 
 def apply_motion(
     series: Float[np.ndarray, "x y z time"], affine: Float[np.ndarray, "4 4"], parameters: Float[np.ndarray, "time 6"]
 ) -> Float[np.ndarray, "x y z time"]:
-    """Every volume moved back onto the reference, in one B-spline resampling, extrapolated at the edge."""
-    aligned = np.empty_like(series, dtype=np.float32)
-    for t, row in enumerate(parameters * [-1, -1, 1, -1, -1, 1]):
-        image = _image(series[..., t], affine)
-        transform = sitk.Euler3DTransform()
-        transform.SetCenter(_centre(image))
-        transform.SetParameters([*row[3:], *row[:3]])
-        resampled = sitk.Resample(image, image, transform, sitk.sitkBSpline3, 0.0, sitk.sitkFloat32, True)
-        aligned[..., t] = sitk.GetArrayFromImage(resampled).T
+    """Every volume moved back onto the reference, in one B-spline resampling, the edge's value beyond the edge."""
+    aligned = np.empty(series.shape, dtype=np.float32, order="F")
+    places = grid_places(series.shape, affine)
+    resample_series(series, voxels_of_volumes(parameters, affine, series.shape), places, aligned)
     return aligned
+
+
+def voxels_of_volumes(
+    parameters: Float[np.ndarray, "time 6"], affine: Float[np.ndarray, "4 4"], shape: tuple[int, ...]
+) -> Float[np.ndarray, "time 4 4"]:
+    """From a place of the reference (mm) to the voxel of each volume where the head's motion carried it."""
+    centre = grid_centre(shape, affine)
+    return np.array([np.linalg.inv(affine) @ motion_matrix(row, centre) for row in parameters])
+
+
+def motion_matrix(parameters: Float[np.ndarray, " 6"], centre: Float[np.ndarray, " 3"]) -> Float[np.ndarray, "4 4"]:
+    """World (mm) to world: turned about ``centre`` by rotations (rad) about y, x, z in this order, then moved."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_euler("yxz", parameters[[4, 3, 5]]).as_matrix()
+    matrix[:3, 3] = parameters[:3] + centre - matrix[:3, :3] @ centre
+    return matrix
+
+
+def motion_parameters(matrix: Float[np.ndarray, "4 4"], centre: Float[np.ndarray, " 3"]) -> Float[np.ndarray, " 6"]:
+    """Translations (mm) and rotations (rad) of a rigid ``matrix``: undoes ``motion_matrix``."""
+    y, x, z = Rotation.from_matrix(matrix[:3, :3]).as_euler("yxz")
+    return np.array([*(matrix[:3, :3] @ centre + matrix[:3, 3] - centre), x, y, z])
+
+
+def grid_centre(shape: tuple[int, ...], affine: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, " 3"]:
+    """World place (mm) of the middle of a grid."""
+    return nib.affines.apply_affine(affine, (np.array(shape[:3]) - 1) / 2)
 
 
 def framewise_displacement(parameters: Float[np.ndarray, "time 6"]) -> Float[np.ndarray, " time"]:
@@ -54,39 +95,101 @@ def framewise_displacement(parameters: Float[np.ndarray, "time 6"]) -> Float[np.
     return np.concatenate([[np.nan], steps])
 
 
-def _reference(series: Float[np.ndarray, "x y z time"]) -> Float[np.ndarray, "x y z"]:
-    flat = series.reshape(-1, series.shape[3]).astype(np.float32)
+@dataclass(frozen=True)
+class _Level:
+    """The reference at one smoothness: where it is compared, and how its values go with small movements."""
+
+    sigma: float  # voxels
+    places: Float[np.ndarray, "points 3"]  # mm from the grid's centre
+    slopes: Float[np.ndarray, "points 7"]  # a column a mm, a rad, and the reference itself
+    to_voxel: Float[np.ndarray, "3 3"]
+    shape: tuple[int, int, int]
+
+
+def _levels(reference: np.ndarray, affine: np.ndarray) -> list[_Level]:
+    head = _head(reference)
+    return [_level(reference, head, affine, sigma) for sigma in SMOOTHING_VOXELS]
+
+
+def _level(reference: np.ndarray, head: np.ndarray, affine: np.ndarray, sigma: float) -> _Level:
+    smooth = _smooth(reference, sigma)
+    for axis in range(3):
+        smooth = correlate1d(smooth, B_SPLINE, axis, mode="nearest")
+    found = np.argwhere(head)
+    found = found[:: max(1, len(found) // int(POINTS / max(1, sigma) ** 2))]
+    to_voxel = np.linalg.inv(affine[:3, :3])
+    slope = np.stack(np.gradient(smooth), axis=-1)[tuple(found.T)] @ to_voxel
+    places = (found - (np.array(reference.shape) - 1) / 2) @ affine[:3, :3].T
+    slopes = np.column_stack([slope, np.cross(places, slope), smooth[tuple(found.T)]])
+    return _Level(sigma, places, slopes, to_voxel, reference.shape)
+
+
+def _check_contrast(levels: list[_Level]) -> None:
+    for level in levels:
+        size = np.linalg.norm(level.slopes, axis=0)
+        if size.min() == 0 or np.linalg.matrix_rank(level.slopes / size) < 7:
+            raise ValueError("expected a head with edges in all three directions to find motion by; got none.")
+
+
+def _register(series: np.ndarray, t: int, start: np.ndarray, levels: list[_Level]) -> Float[np.ndarray, " 6"]:
+    matrix = motion_matrix(start, np.zeros(3))
+    try:
+        for level in levels:
+            matrix = _descend(_smooth(series[..., t], level.sigma), matrix, level)
+    except ValueError as error:
+        raise ValueError(f"volume {t} of {series.shape[3]}: {error}") from error
+    return motion_parameters(matrix, np.zeros(3))
+
+
+def _descend(image: np.ndarray, matrix: np.ndarray, level: _Level) -> Float[np.ndarray, "4 4"]:
+    """Gauss-Newton: the small movement of the reference that explains the volume is taken back from ``matrix``."""
+    middle = (np.array(level.shape) - 1) / 2
+    for _ in range(UPDATES):
+        voxels = (level.places @ matrix[:3, :3].T + matrix[:3, 3]) @ level.to_voxel.T + middle
+        # smoothing at the edge knows nothing of what lies beyond, which differs between volumes
+        inside = ((voxels >= 1) & (voxels <= np.array(level.shape) - 2)).all(axis=1)
+        if inside.sum() < 0.3 * len(inside):
+            raise ValueError("expected a head like the reference's; less than a third of it lies in the field of view.")
+        slopes = level.slopes[inside]
+        values = map_coordinates(image, voxels[inside].T, order=3, mode="nearest", prefilter=False)
+        solved = cho_solve(cho_factor(slopes.T @ slopes), slopes.T @ values)
+        if solved[6] < SMALLEST_GAIN:
+            raise ValueError(f"expected a head like the reference's; got {solved[6]:.2g} of its brightness.")
+        step = solved[:6] / solved[6]
+        matrix = matrix @ np.linalg.inv(_small_movement(step))
+        if np.abs(step * [1, 1, 1, *[HEAD_RADIUS_MM] * 3]).max() < TOLERANCE_MM:
+            break
+    return matrix
+
+
+def _small_movement(step: np.ndarray) -> Float[np.ndarray, "4 4"]:
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_rotvec(step[3:]).as_matrix()
+    matrix[:3, 3] = step[:3]
+    return matrix
+
+
+def _mean_in_place(series: np.ndarray, which: np.ndarray, found: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    places = grid_places(series.shape, affine).astype(np.float32)
+    total = np.zeros(series.shape[:3])
+    for t, matrix in zip(which, voxels_of_volumes(found, affine, series.shape), strict=True):
+        voxels = np.tensordot(matrix[:3, :3], places, 1) + matrix[:3, 3].reshape(3, 1, 1, 1)
+        total += sample_volume(series[..., t], voxels)
+    return total / len(which)
+
+
+def _smooth(volume: np.ndarray, sigma: float) -> Float[np.ndarray, "x y z"]:
+    return gaussian_filter(np.asarray(volume, dtype=np.float32), sigma, mode="nearest", truncate=3.0)
+
+
+def _typical_volumes(series: np.ndarray) -> Int[np.ndarray, " time"]:
+    """Volumes by their distance from the median volume."""
+    step = max(1, int(np.ceil((np.prod(series.shape[:3]) / SAMPLE) ** (1 / 3))))
+    flat = np.asarray(series[::step, ::step, ::step], dtype=np.float32).reshape(-1, series.shape[3])
     distance = np.square(flat - np.median(flat, axis=1, keepdims=True)).sum(axis=0)
-    return series[..., np.sort(np.argsort(distance)[:10])].mean(axis=3)
+    return np.argsort(distance, kind="stable")
 
 
-def _head(volume: Float[np.ndarray, "x y z"]) -> Float[np.ndarray, "x y z"]:
+def _head(volume: Float[np.ndarray, "x y z"]) -> Bool[np.ndarray, "x y z"]:
     bright = volume > 0.2 * np.percentile(volume, 98)
-    return binary_dilation(bright, iterations=2).astype(np.float32)
-
-
-def _registration() -> sitk.ImageRegistrationMethod:
-    registration = sitk.ImageRegistrationMethod()
-    registration.SetMetricAsMeanSquares()
-    registration.SetMetricSamplingStrategy(registration.NONE)
-    registration.SetInterpolator(sitk.sitkLinear)
-    registration.SetOptimizerAsRegularStepGradientDescent(
-        0.5, 1e-3, 200, relaxationFactor=0.7, gradientMagnitudeTolerance=1e-8
-    )
-    registration.SetOptimizerScalesFromPhysicalShift()
-    registration.SetNumberOfThreads(1)
-    return registration
-
-
-def _image(volume: Float[np.ndarray, "x y z"], affine: Float[np.ndarray, "4 4"]) -> sitk.Image:
-    in_itk = TO_ITK @ affine
-    zooms = nib.affines.voxel_sizes(affine)
-    image = sitk.GetImageFromArray(np.ascontiguousarray(volume.T, dtype=np.float32))
-    image.SetSpacing([float(z) for z in zooms])
-    image.SetOrigin([float(o) for o in in_itk[:3, 3]])
-    image.SetDirection((in_itk[:3, :3] / zooms).ravel().tolist())
-    return image
-
-
-def _centre(image: sitk.Image) -> tuple[float, ...]:
-    return image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in image.GetSize()])
+    return binary_dilation(bright, iterations=2)

@@ -1,0 +1,43 @@
+"""A series brought to a new grid: every transform composed, each volume interpolated once."""
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.ndimage import map_coordinates, spline_filter
+
+
+def resample_series(
+    series: Float[np.ndarray, "x y z time"],
+    to_voxel: Float[np.ndarray, "time 4 4"],
+    places: Float[np.ndarray, "3 x2 y2 z2"],
+    out: Float[np.ndarray, "x2 y2 z2 time"],
+) -> None:
+    """Fill ``out`` volume by volume: volume t at ``to_voxel[t]`` of ``places`` (mm), by a cubic B-spline.
+
+    Where ``places`` lie outside of the field of view on the average, ``out`` is 0 at all times; where a movement alone
+    carries a place over the edge, the edge's value holds.
+    """
+    seen = _inside(_carry(np.median(to_voxel, axis=0), places), series.shape[:3])
+    for t, matrix in enumerate(to_voxel):
+        out[..., t] = np.where(seen, sample_volume(series[..., t], _carry(matrix, places)), 0)
+
+
+def sample_volume(volume: Float[np.ndarray, "x y z"], voxels: Float[np.ndarray, "3 ..."]) -> Float[np.ndarray, "..."]:
+    """Values at ``voxels`` (indices, need not be whole) by a cubic B-spline; beyond the edge, the edge's."""
+    coefficients = spline_filter(np.asarray(volume, dtype=np.float32), order=3, output=np.float32, mode="mirror")
+    limits = np.array(volume.shape, dtype=np.float32).reshape(3, *[1] * (voxels.ndim - 1)) - 1
+    within = np.clip(voxels, 0, limits)
+    return map_coordinates(coefficients, within, output=np.float32, order=3, mode="mirror", prefilter=False)
+
+
+def grid_places(shape: tuple[int, ...], affine: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "3 x y z"]:
+    """World place (mm) of each voxel of a grid."""
+    return _carry(affine, np.indices(shape[:3], dtype=float))
+
+
+def _carry(matrix: np.ndarray, places: np.ndarray) -> Float[np.ndarray, "3 x y z"]:
+    return np.tensordot(matrix[:3, :3], places, 1) + matrix[:3, 3].reshape(3, 1, 1, 1)
+
+
+def _inside(voxels: np.ndarray, shape: tuple[int, ...]) -> Bool[np.ndarray, "x y z"]:
+    edges = np.array(shape).reshape(3, 1, 1, 1) - 0.5
+    return ((voxels >= -0.5) & (voxels <= edges)).all(axis=0)
