@@ -20,9 +20,9 @@ N_TYPICAL = 20  # volumes that make the reference
 POINTS = 100_000  # voxels compared at most
 SAMPLE = 20_000  # voxels that tell which volumes are typical
 SMOOTHING_VOXELS = (2.0, 0.5)  # standard deviations, coarse to fine
+TOLERANCES_MM = (0.05, 0.001)  # of the last update, at HEAD_RADIUS_MM
 UPDATES = 30
 SMALLEST_GAIN = 0.05  # a volume darker than that is not the same head
-TOLERANCE_MM = 1e-4  # of an update, at HEAD_RADIUS_MM
 # a cubic B-spline's values on the grid: images are taken as coefficients, which smooths them once more
 B_SPLINE = np.array([1, 4, 1]) / 6
 
@@ -100,6 +100,7 @@ class _Level:
     """The reference at one smoothness: where it is compared, and how its values go with small movements."""
 
     sigma: float  # voxels
+    tolerance: float  # mm
     places: Float[np.ndarray, "points 3"]  # mm from the grid's centre
     slopes: Float[np.ndarray, "points 7"]  # a column a mm, a rad, and the reference itself
     to_voxel: Float[np.ndarray, "3 3"]
@@ -108,10 +109,11 @@ class _Level:
 
 def _levels(reference: np.ndarray, affine: np.ndarray) -> list[_Level]:
     head = _head(reference)
-    return [_level(reference, head, affine, sigma) for sigma in SMOOTHING_VOXELS]
+    settings = zip(SMOOTHING_VOXELS, TOLERANCES_MM, strict=True)
+    return [_level(reference, head, affine, sigma, tolerance) for sigma, tolerance in settings]
 
 
-def _level(reference: np.ndarray, head: np.ndarray, affine: np.ndarray, sigma: float) -> _Level:
+def _level(reference: np.ndarray, head: np.ndarray, affine: np.ndarray, sigma: float, tolerance: float) -> _Level:
     smooth = _smooth(reference, sigma)
     for axis in range(3):
         smooth = correlate1d(smooth, B_SPLINE, axis, mode="nearest")
@@ -121,7 +123,7 @@ def _level(reference: np.ndarray, head: np.ndarray, affine: np.ndarray, sigma: f
     slope = np.stack(np.gradient(smooth), axis=-1)[tuple(found.T)] @ to_voxel
     places = (found - (np.array(reference.shape) - 1) / 2) @ affine[:3, :3].T
     slopes = np.column_stack([slope, np.cross(places, slope), smooth[tuple(found.T)]])
-    return _Level(sigma, places, slopes, to_voxel, reference.shape)
+    return _Level(sigma, tolerance, places, slopes, to_voxel, reference.shape)
 
 
 def _check_contrast(levels: list[_Level]) -> None:
@@ -157,7 +159,7 @@ def _descend(image: np.ndarray, matrix: np.ndarray, level: _Level) -> Float[np.n
             raise ValueError(f"expected a head like the reference's; got {solved[6]:.2g} of its brightness.")
         step = solved[:6] / solved[6]
         matrix = matrix @ np.linalg.inv(_small_movement(step))
-        if np.abs(step * [1, 1, 1, *[HEAD_RADIUS_MM] * 3]).max() < TOLERANCE_MM:
+        if np.abs(step * [1, 1, 1, *[HEAD_RADIUS_MM] * 3]).max() < level.tolerance:
             break
     return matrix
 
