@@ -1,5 +1,6 @@
 """NIfTI in and out."""
 
+import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,24 +13,35 @@ from jaxtyping import Bool, Float, Num
 from brainlm.errors import DataError
 from brainlm.io.store import atomic
 
+SMALLEST_VOXEL_MM = 1e-3
+SMALLEST_ANGLE = 1e-2  # volume of a unit cell over that of a cube
+
 
 def load_series(path: Path) -> tuple[Float[np.ndarray, "x y z time"], Float[np.ndarray, "4 4"]]:
-    """A BOLD series (float32) and its affine (mm).
+    """A BOLD series (float32, in a scratch file, read volume by volume) and its affine (mm).
 
     Raises
     ------
     DataError
-        If the file cannot be read to its end, or holds values that are not finite, or nothing but zeros.
+        If the file cannot be read to its end, or holds values that are not finite, or nothing but zeros, or its
+        affine says nowhere.
     """
     try:
         image = nib.load(path)
-        series = np.asarray(image.dataobj, dtype=np.float32)
+        series = scratch_series(image.shape)
     except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError) as error:
         raise DataError(f"{path}: expected a NIfTI series, got {error}. Replace it, or exclude the run.") from error
-    if not np.isfinite(series).all():
-        raise DataError(f"{path}: expected finite values, {(~np.isfinite(series)).sum()} are not. Exclude the run.")
-    if not series.any():
+    for t, volume in enumerate(read_volumes(path)):
+        series[..., t] = volume
+    bad, found = 0, False
+    for t in range(series.shape[3]):
+        bad += int((~np.isfinite(series[..., t])).sum())
+        found = found or bool(series[..., t].any())
+    if bad:
+        raise DataError(f"{path}: expected finite values, {bad} are not. Exclude the run.")
+    if not found:
         raise DataError(f"{path}: expected a recording, got nothing but zeros. Replace it, or exclude the run.")
+    _check_affine(path, image.affine)
     return series, image.affine
 
 
@@ -72,6 +84,26 @@ def load_masked(path: Path, mask: Bool[np.ndarray, "x y z"]) -> Float[np.ndarray
                 "mask. Exclude the run."
             )
     return series
+
+
+def scratch_series(shape: tuple[int, ...]) -> Float[np.ndarray, "x y z time"]:
+    """Room for a series in a file without a name, which goes when the array does; volumes lie in one piece."""
+    if len(shape) != 4 or min(shape) < 1:
+        raise ValueError(f"a shape of {shape} where a series of volumes (4D) is due")
+    with tempfile.TemporaryFile() as file:
+        return np.asarray(np.memmap(file, dtype=np.float32, mode="w+", shape=shape, order="F"))
+
+
+def _check_affine(path: Path, affine: np.ndarray) -> None:
+    zooms = nib.affines.voxel_sizes(affine)
+    if not np.isfinite(affine).all() or zooms.min() < SMALLEST_VOXEL_MM:
+        sizes = " x ".join(f"{zoom:g}" for zoom in zooms)
+        raise DataError(f"{path}: expected voxels of a size, got {sizes} mm from the affine. Mend the header.")
+    if abs(np.linalg.det(affine[:3, :3] / zooms)) < SMALLEST_ANGLE:
+        raise DataError(
+            f"{path}: expected an affine with three directions, got {affine[:3, :3].round(3).tolist()}, which is flat. "
+            "Mend the header."
+        )
 
 
 def load_region_series(
