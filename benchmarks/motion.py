@@ -29,7 +29,8 @@ import SimpleITK as sitk
 from rsa_record import write
 from scipy.ndimage import binary_erosion, map_coordinates
 
-from brainlm.preprocess.motion import estimate_motion, grid_centre, motion_matrix, motion_parameters
+from brainlm.preprocess.grids import grid_of
+from brainlm.preprocess.motion import estimate_motion, motion_matrix, motion_parameters
 
 RUN = "sub-02/func/sub-02_task-oneback_run-1_bold.nii.gz"
 LIMITS = np.array([1.5, 1.5, 1.5, *np.radians([1.5] * 3)])
@@ -60,7 +61,7 @@ def main() -> None:
     random = np.random.default_rng(0)
     true = random.uniform(-1, 1, (asked.volumes, 6)) * LIMITS
     noise = noise_of(series, mean)
-    centre = grid_centre(mean.shape, image.affine)
+    centre = grid_of(mean, image.affine).centre()
     truth = np.array([motion_matrix(row, centre) for row in true])
     moved = np.stack([put_in(mean, image.affine, matrix) for matrix in truth], axis=-1)
     moved = (moved + random.normal(scale=noise, size=moved.shape)).astype(np.float32)
@@ -87,7 +88,7 @@ def ours(series: np.ndarray, affine: np.ndarray, _: str) -> tuple[float, np.ndar
     same = estimate_motion(series, affine).tobytes() == found.tobytes()
     if not same:
         sys.exit("two runs differ")
-    centre = grid_centre(series.shape, affine)
+    centre = grid_of(series, affine).centre()
     return seconds, np.array([motion_matrix(row, centre) for row in found])
 
 
@@ -130,7 +131,7 @@ def antspyx(series: np.ndarray, affine: np.ndarray, name: str) -> tuple[float, n
 
 def judge(name: str, found: np.ndarray, seconds: float, data: tuple) -> dict:
     truth, moved, mean, affine = data
-    centre = grid_centre(mean.shape, affine)
+    centre = grid_of(mean, affine).centre()
     found = found @ np.linalg.inv(found[0]) @ truth[0]
     steps = [
         np.array([motion_parameters(m @ np.linalg.inv(all_[0]), centre) for m in all_[1:]]) for all_ in (found, truth)
@@ -153,7 +154,7 @@ def judge(name: str, found: np.ndarray, seconds: float, data: tuple) -> dict:
 
 def own_volumes(series: np.ndarray, affine: np.ndarray, noise: float, random: np.random.Generator) -> dict:
     """The series' own volumes, moved and with fresh noise: found with, against known after found without."""
-    centre = grid_centre(series.shape, affine)
+    centre = grid_of(series, affine).centre()
     known = [motion_matrix(row, centre) for row in random.uniform(-1, 1, (series.shape[3], 6)) * LIMITS]
     volumes = zip(np.moveaxis(series, 3, 0), known, strict=True)
     moved = np.stack([put_in(volume.astype(float), affine, matrix) for volume, matrix in volumes], axis=-1)

@@ -6,14 +6,14 @@ for all volumes (Baker and Matthews 2004, doi:10.1023/B:VISI.0000011205.11775.fd
 
 from dataclasses import dataclass
 
-import nibabel as nib
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.linalg import cho_factor, cho_solve
 from scipy.ndimage import binary_dilation, correlate1d, gaussian_filter, map_coordinates
 from scipy.spatial.transform import Rotation
 
-from brainlm.preprocess.resampling import grid_places, resample_series, sample_volume
+from brainlm.preprocess.grids import Grid, carry, grid_of
+from brainlm.preprocess.resampling import resample_series, sample_volume
 
 HEAD_RADIUS_MM = 50.0
 N_TYPICAL = 20  # volumes that make the reference
@@ -57,17 +57,14 @@ def apply_motion(
 ) -> Float[np.ndarray, "x y z time"]:
     """Every volume moved back onto the reference, in one B-spline resampling, the edge's value beyond the edge."""
     aligned = np.empty(series.shape, dtype=np.float32, order="F")
-    places = grid_places(series.shape, affine)
-    resample_series(series, voxels_of_volumes(parameters, affine, series.shape), places, aligned)
+    places = grid_of(series, affine).places()
+    resample_series(series, voxels_of_volumes(parameters, grid_of(series, affine)), places, aligned)
     return aligned
 
 
-def voxels_of_volumes(
-    parameters: Float[np.ndarray, "time 6"], affine: Float[np.ndarray, "4 4"], shape: tuple[int, ...]
-) -> Float[np.ndarray, "time 4 4"]:
+def voxels_of_volumes(parameters: Float[np.ndarray, "time 6"], grid: Grid) -> Float[np.ndarray, "time 4 4"]:
     """From a place of the reference (mm) to the voxel of each volume where the head's motion carried it."""
-    centre = grid_centre(shape, affine)
-    return np.array([np.linalg.inv(affine) @ motion_matrix(row, centre) for row in parameters])
+    return np.array([np.linalg.inv(grid.affine) @ motion_matrix(row, grid.centre()) for row in parameters])
 
 
 def motion_matrix(parameters: Float[np.ndarray, " 6"], centre: Float[np.ndarray, " 3"]) -> Float[np.ndarray, "4 4"]:
@@ -82,11 +79,6 @@ def motion_parameters(matrix: Float[np.ndarray, "4 4"], centre: Float[np.ndarray
     """Translations (mm) and rotations (rad) of a rigid ``matrix``: undoes ``motion_matrix``."""
     y, x, z = Rotation.from_matrix(matrix[:3, :3]).as_euler("yxz")
     return np.array([*(matrix[:3, :3] @ centre + matrix[:3, 3] - centre), x, y, z])
-
-
-def grid_centre(shape: tuple[int, ...], affine: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, " 3"]:
-    """World place (mm) of the middle of a grid."""
-    return nib.affines.apply_affine(affine, (np.array(shape[:3]) - 1) / 2)
 
 
 def framewise_displacement(parameters: Float[np.ndarray, "time 6"]) -> Float[np.ndarray, " time"]:
@@ -172,11 +164,10 @@ def _small_movement(step: np.ndarray) -> Float[np.ndarray, "4 4"]:
 
 
 def _mean_in_place(series: np.ndarray, which: np.ndarray, found: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    places = grid_places(series.shape, affine).astype(np.float32)
+    places = grid_of(series, affine).places()
     total = np.zeros(series.shape[:3])
-    for t, matrix in zip(which, voxels_of_volumes(found, affine, series.shape), strict=True):
-        voxels = np.tensordot(matrix[:3, :3], places, 1) + matrix[:3, 3].reshape(3, 1, 1, 1)
-        total += sample_volume(series[..., t], voxels)
+    for t, matrix in zip(which, voxels_of_volumes(found, grid_of(series, affine)), strict=True):
+        total += sample_volume(series[..., t], carry(matrix, places))
     return total / len(which)
 
 

@@ -1,8 +1,10 @@
 """A series brought to a new grid: every transform composed, each volume interpolated once."""
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from scipy.ndimage import map_coordinates, spline_filter
+
+from brainlm.preprocess.grids import carry, grid_of
 
 
 def resample_series(
@@ -16,28 +18,16 @@ def resample_series(
     Where ``places`` lie outside of the field of view on the average, ``out`` is 0 at all times; where a movement alone
     carries a place over the edge, the edge's value holds.
     """
-    seen = _inside(_carry(np.median(to_voxel, axis=0), places), series.shape[:3])
+    seen = grid_of(series, np.eye(4)).holds(carry(np.median(to_voxel, axis=0), places))
     for t, matrix in enumerate(to_voxel):
-        out[..., t] = np.where(seen, sample_volume(series[..., t], _carry(matrix, places)), 0)
+        out[..., t] = np.where(seen, sample_volume(series[..., t], carry(matrix, places)), 0)
 
 
-def sample_volume(volume: Float[np.ndarray, "x y z"], voxels: Float[np.ndarray, "3 ..."]) -> Float[np.ndarray, "..."]:
+def sample_volume(
+    volume: Float[np.ndarray, "x y z"], voxels: Float[np.ndarray, "3 *more"]
+) -> Float[np.ndarray, "*more"]:
     """Values at ``voxels`` (indices, need not be whole) by a cubic B-spline; beyond the edge, the edge's."""
     coefficients = spline_filter(np.asarray(volume, dtype=np.float32), order=3, output=np.float32, mode="mirror")
     limits = np.array(volume.shape, dtype=np.float32).reshape(3, *[1] * (voxels.ndim - 1)) - 1
     within = np.clip(voxels, 0, limits)
     return map_coordinates(coefficients, within, output=np.float32, order=3, mode="mirror", prefilter=False)
-
-
-def grid_places(shape: tuple[int, ...], affine: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "3 x y z"]:
-    """World place (mm) of each voxel of a grid."""
-    return _carry(affine, np.indices(shape[:3], dtype=float))
-
-
-def _carry(matrix: np.ndarray, places: np.ndarray) -> Float[np.ndarray, "3 x y z"]:
-    return np.tensordot(matrix[:3, :3], places, 1) + matrix[:3, 3].reshape(3, 1, 1, 1)
-
-
-def _inside(voxels: np.ndarray, shape: tuple[int, ...]) -> Bool[np.ndarray, "x y z"]:
-    edges = np.array(shape).reshape(3, 1, 1, 1) - 0.5
-    return ((voxels >= -0.5) & (voxels <= edges)).all(axis=0)

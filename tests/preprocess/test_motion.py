@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from brainlm.preprocess.grids import grid_of
 from brainlm.preprocess.motion import (
     apply_motion,
     estimate_motion,
     framewise_displacement,
-    grid_centre,
     motion_matrix,
     motion_parameters,
 )
@@ -25,7 +25,7 @@ def head(random: np.random.Generator, shape=(20, 22, 18)) -> np.ndarray:
 
 def put_in(volume: np.ndarray, affine: np.ndarray, row: np.ndarray) -> np.ndarray:
     """The head moved by ``row``, through B-splines of order 5 (the search and the resampling use order 3)."""
-    moved = motion_matrix(row, grid_centre(volume.shape, affine))
+    moved = motion_matrix(row, grid_of(volume, affine).centre())
     back = np.linalg.inv(affine) @ np.linalg.inv(moved) @ affine
     voxels = np.tensordot(back[:3, :3], np.indices(volume.shape, dtype=float), 1) + back[:3, 3].reshape(3, 1, 1, 1)
     return map_coordinates(volume, voxels, order=5, mode="nearest")
@@ -51,7 +51,7 @@ def test_known_motion_is_recovered_and_taken_back():
     true = np.linspace(0, 1, 6)[:, None] * [0.8, -0.5, 0.4, 0.005, -0.01, 0.008]  # mm, rad: a slow drift
     moved = moving(head(random), AFFINE, true, 0.2, random)
     found = estimate_motion(moved, AFFINE)
-    assert errors(found, true, grid_centre(moved.shape, AFFINE)).max() < 0.05
+    assert errors(found, true, grid_of(moved, AFFINE).centre()).max() < 0.05
     back = apply_motion(moved, AFFINE, found)
     inner = np.s_[4:-4, 4:-4, 4:-4]
     before = np.abs(moved[inner][..., 5] - moved[inner][..., 0]).mean()
@@ -67,7 +67,7 @@ def test_known_motion_in_a_real_series_is_recovered(real_data):
     mean = volumes.mean(axis=3)
     noise = 0.0126 * np.median(mean[mean > 0.2 * mean.max()])  # the series' own: temporal SNR 79
     moved = moving(mean, image.affine, true, noise, random)
-    found = errors(estimate_motion(moved, image.affine), true, grid_centre(mean.shape, image.affine))
+    found = errors(estimate_motion(moved, image.affine), true, grid_of(mean, image.affine).centre())
     print(f"median {np.median(found):.4f}, 95th percentile {np.percentile(found, 95):.4f} mm or degree")
     assert max(np.median(found[:, :3]), np.median(found[:, 3:])) < 0.05
     assert np.percentile(found, 95) < 0.15
@@ -82,13 +82,13 @@ def test_flipped_and_turned_files_show_the_same_motion_of_the_world(flip, axes):
     turned[:3, 3] = [-30, 12, 7]
     true = random.uniform(-1, 1, (5, 6)) * LIMITS
     series = moving(head(random), turned, true, 0.3, random)
-    centre = grid_centre(series.shape, turned)
+    centre = grid_of(series, turned).centre()
     found = estimate_motion(series, turned)
     assert errors(found, true, centre).max() < 0.1
     copy = nib.Nifti1Image(np.flip(series, flip), turned @ flipped(series.shape, flip))
     copied = np.transpose(copy.get_fdata(dtype=np.float32), (*axes, 3))
     affine = copy.affine[:, (*axes, 3)]
-    np.testing.assert_allclose(grid_centre(copied.shape, affine), centre, atol=1e-9)
+    np.testing.assert_allclose(grid_of(copied, affine).centre(), centre, atol=1e-9)
     np.testing.assert_allclose(estimate_motion(copied, affine), found, atol=1e-3)
 
 

@@ -1,0 +1,206 @@
+"""An image brought to the template by least squares on tissue: affine, then smooth waves, whatever the contrast.
+
+The image is modelled as the template's tissue maps, each with a value of its own that may change along a line (bias),
+so a T1w and a BOLD image are treated alike. Gauss-Newton on 12, then on some hundred parameters with bending as price:
+Friston et al. 1995 (doi:10.1002/hbm.460030303), Ashburner and Friston 1999 (Human Brain Mapping 7:254-266).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.linalg import cho_factor, cho_solve
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from brainlm.preprocess.grids import Grid, carry, grid_of
+from brainlm.preprocess.waves import Waves
+
+LEVELS_MM = (12.0, 6.0, 3.0)  # smoothing, standard deviation
+AFFINE_UPDATES = 40
+AFFINE_TOLERANCE_MM = 0.05
+SHORTEST_WAVE_MM = 50.0
+WARP_UPDATES = 12
+WARP_TOLERANCE_MM = 0.05
+STIFFNESS = 2e3  # price of bending in units of the residual's variance
+SMALLEST_OVERLAP = 0.3  # of the template's head
+HEAD_MM = 150.0  # from its top down; what lies lower is neck
+LINE_MM = 80.0  # scale of the lines along which tissue values may change
+
+
+@dataclass(frozen=True)
+class Template:
+    """Shares of grey, white, fluid and of the rim around the brain, and where (brain and rim) to compare."""
+
+    tissue: Float[np.ndarray, "4 x y z"]
+    head: Bool[np.ndarray, "x y z"]
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class Warp:
+    """From places of the template (mm) to places of an image: displaced, then carried by a matrix."""
+
+    matrix: Float[np.ndarray, "4 4"]
+    displacement: Float[np.ndarray, "3 x y z"] | None = None  # mm, on ``grid``
+    grid: Grid | None = None
+
+    def carry(self, places: Float[np.ndarray, "3 *more"]) -> Float[np.ndarray, "3 *more"]:
+        """Where ``places`` (mm) of the template are in the image (mm)."""
+        return carry(self.matrix, places + self._displaced(places))
+
+    def carry_back(self, places: Float[np.ndarray, "3 *more"]) -> Float[np.ndarray, "3 *more"]:
+        """Where ``places`` (mm) of the image are in the template (mm), to 0.01 mm.
+
+        Raises
+        ------
+        ValueError
+            If the displacement folds, so that there is no way back.
+        """
+        undisplaced = carry(np.linalg.inv(self.matrix), places)
+        found, change = undisplaced, np.inf
+        for _ in range(50):
+            better = undisplaced - self._displaced(found)
+            change, found = np.abs(better - found).max(initial=0), better
+            if change < 0.01:
+                return found
+        raise ValueError(f"expected a smooth warp; the way back still moves by {change:.2f} mm after 50 steps.")
+
+    def then(self, matrix: Float[np.ndarray, "4 4"]) -> "Warp":
+        """This warp, and a matrix (mm) after it."""
+        return Warp(matrix @ self.matrix, self.displacement, self.grid)
+
+    def _displaced(self, places: np.ndarray) -> np.ndarray:
+        if self.displacement is None or self.grid is None:
+            return np.zeros_like(places)
+        voxels = carry(np.linalg.inv(self.grid.affine), places)
+        return np.stack([map_coordinates(part, voxels, order=1, mode="nearest") for part in self.displacement])
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A warp, and the share of the image's variance over brain and rim that tissue explains through it."""
+
+    warp: Warp
+    explained: float
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """The image on the template's grid, its model by tissue, where there is both, and the variance left."""
+
+    seen: Float[np.ndarray, "x y z"]
+    model: Float[np.ndarray, "x y z"]
+    inside: Bool[np.ndarray, "x y z"]
+    left: float
+    explained: float
+
+
+class _Level:
+    """Image and template at one smoothness."""
+
+    def __init__(self, image: np.ndarray, affine: np.ndarray, template: Template, sigma_mm: float) -> None:
+        self.grid, self.template = grid_of(image, affine), template
+        self.image = gaussian_filter(np.asarray(image, dtype=np.float32), sigma_mm / self.grid.zooms())
+        zooms = template.grid.zooms()
+        self.tissue = np.stack([gaussian_filter(part, sigma_mm / zooms) for part in template.tissue])
+        self.places = template.grid.places()
+        self.to_voxel = np.linalg.inv(affine)
+
+    def compare(self, warp: Warp) -> _Comparison:
+        voxels = carry(self.to_voxel, warp.carry(self.places))
+        inside = self.template.head & self.grid.holds(voxels)
+        if inside.sum() < SMALLEST_OVERLAP * self.template.head.sum():
+            raise ValueError("expected an image of the head; less than a third of the template's head lies in it.")
+        seen = map_coordinates(self.image, voxels, order=1, mode="nearest")
+        columns, values = self._columns(inside), seen[inside].astype(float)
+        normal = columns.T @ columns
+        normal += 1e-6 * np.trace(normal) / len(normal) * np.eye(len(normal))
+        model = seen.copy()
+        model[inside] = columns @ np.linalg.solve(normal, columns.T @ values)
+        left = float(np.square(values - model[inside]).mean())
+        return _Comparison(seen, model, inside, left, 1 - left / max(float(values.var()), 1e-30))
+
+    def slope(self, compared: _Comparison) -> Float[np.ndarray, "3 x y z"]:
+        """A mm, of the mean of image and model (Benhimane and Malis 2004); 0 where nothing is compared."""
+        slope = np.stack(np.gradient((compared.seen + compared.model) / 2))
+        return slope / self.template.grid.zooms().reshape(3, 1, 1, 1) * compared.inside
+
+    def _columns(self, inside: np.ndarray) -> np.ndarray:
+        parts, places = self.tissue[:, inside], self.places[:, inside]
+        lines = (places - places.mean(axis=1, keepdims=True)) / LINE_MM
+        return np.concatenate([parts, *(parts * line for line in lines)]).T
+
+
+def find_affine(image: Float[np.ndarray, "x2 y2 z2"], affine: Float[np.ndarray, "4 4"], template: Template) -> Fit:
+    """The matrix that carries the template onto an image, from the better of two starts.
+
+    The starts are the header's own place, and the middle of what is bright, from the head's top down.
+
+    Raises
+    ------
+    ValueError
+        If the image does not hold the template's head.
+    """
+    rough = _Level(image, affine, template, LEVELS_MM[0])
+    starts = [_affine_descent(rough, start) for start in _starts(image, affine, template)]
+    found = [fit for fit in starts if fit is not None]
+    if not found:
+        raise ValueError("expected an image of a head; the template fits nowhere in it.")
+    matrix = max(found, key=lambda fit: fit.explained).warp.matrix
+    for sigma in LEVELS_MM[1:]:
+        fit = _affine_descent(_Level(image, affine, template, sigma), matrix)
+        if fit is None:
+            raise ValueError("expected an image of a head; the template slid out of its field of view.")
+        matrix = fit.warp.matrix
+    return fit
+
+
+def find_warp(
+    image: Float[np.ndarray, "x2 y2 z2"], affine: Float[np.ndarray, "4 4"], template: Template, start: Warp
+) -> Fit:
+    """A smooth displacement before ``start``'s matrix that lets tissue explain more of the image."""
+    waves = Waves(template.grid, SHORTEST_WAVE_MM)
+    coefficients = np.zeros((3, *waves.counts))
+    for sigma in LEVELS_MM[1:]:
+        level = _Level(image, affine, template, sigma)
+        for _ in range(WARP_UPDATES):
+            compared = level.compare(Warp(start.matrix, waves.field(coefficients), template.grid))
+            residual = np.where(compared.inside, compared.model - compared.seen, 0)
+            step = waves.step(level.slope(compared), residual, STIFFNESS * compared.left, coefficients)
+            coefficients = coefficients + step
+            if np.abs(waves.field(step)).max() < WARP_TOLERANCE_MM:
+                break
+    warp = Warp(start.matrix, waves.field(coefficients), template.grid)
+    return Fit(warp, level.compare(warp).explained)
+
+
+def _affine_descent(level: _Level, matrix: np.ndarray) -> Fit | None:
+    """Gauss-Newton from ``matrix``; None where the head slides out of the image."""
+    for _ in range(AFFINE_UPDATES):
+        try:
+            compared = level.compare(Warp(matrix))
+        except ValueError:  # this start leads nowhere; the caller says so if all do
+            return None
+        places = level.places[:, compared.inside].T
+        slope = level.slope(compared)[:, compared.inside].T
+        terms = np.column_stack([np.ones(len(places)), places])
+        slopes = (slope[:, :, None] * terms[:, None]).reshape(len(places), 12)
+        size = np.linalg.norm(slopes, axis=0) + 1e-30
+        slopes /= size
+        right = slopes.T @ (compared.model - compared.seen)[compared.inside]
+        step = (cho_solve(cho_factor(slopes.T @ slopes + 1e-6 * np.eye(12)), right) / size).reshape(3, 4)
+        small = np.eye(4)
+        small[:3, :3], small[:3, 3] = np.eye(3) + step[:, 1:], step[:, 0]
+        matrix = matrix @ small
+        if np.abs(terms @ step.T).max() < AFFINE_TOLERANCE_MM:
+            break
+    return Fit(Warp(matrix), compared.explained)
+
+
+def _starts(image: np.ndarray, affine: np.ndarray, template: Template) -> list[np.ndarray]:
+    bright = image > 0.2 * np.percentile(image, 98)
+    places = grid_of(image, affine).places()[:, bright]
+    head = places[:, places[2] > np.percentile(places[2], 99.5) - HEAD_MM]
+    moved = np.eye(4)
+    moved[:3, 3] = head.mean(axis=1) - template.grid.places()[:, template.head].mean(axis=1)
+    return [np.eye(4), moved]
