@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.linalg import cho_factor, cho_solve
 from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.spatial.transform import Rotation
 
 from brainlm.preprocess.grids import Grid, carry, grid_of
 from brainlm.preprocess.waves import Waves
@@ -131,8 +132,10 @@ class _Level:
         return np.concatenate([parts, *(parts * line for line in lines)]).T
 
 
-def find_affine(image: Float[np.ndarray, "x2 y2 z2"], affine: Float[np.ndarray, "4 4"], template: Template) -> Fit:
-    """The matrix that carries the template onto an image, from the better of two starts.
+def find_affine(
+    image: Float[np.ndarray, "x2 y2 z2"], affine: Float[np.ndarray, "4 4"], template: Template, rigid: bool = False
+) -> Fit:
+    """The matrix (12 parameters, or 6) that carries the template onto an image, from the better of two starts.
 
     The starts are the header's own place, and the middle of what is bright, from the head's top down.
 
@@ -142,13 +145,13 @@ def find_affine(image: Float[np.ndarray, "x2 y2 z2"], affine: Float[np.ndarray, 
         If the image does not hold the template's head.
     """
     rough = _Level(image, affine, template, LEVELS_MM[0])
-    starts = [_affine_descent(rough, start) for start in _starts(image, affine, template)]
+    starts = [_affine_descent(rough, start, rigid) for start in _starts(image, affine, template)]
     found = [fit for fit in starts if fit is not None]
     if not found:
         raise ValueError("expected an image of a head; the template fits nowhere in it.")
     matrix = max(found, key=lambda fit: fit.explained).warp.matrix
     for sigma in LEVELS_MM[1:]:
-        fit = _affine_descent(_Level(image, affine, template, sigma), matrix)
+        fit = _affine_descent(_Level(image, affine, template, sigma), matrix, rigid)
         if fit is None:
             raise ValueError("expected an image of a head; the template slid out of its field of view.")
         matrix = fit.warp.matrix
@@ -174,7 +177,7 @@ def find_warp(
     return Fit(warp, level.compare(warp).explained)
 
 
-def _affine_descent(level: _Level, matrix: np.ndarray) -> Fit | None:
+def _affine_descent(level: _Level, matrix: np.ndarray, rigid: bool) -> Fit | None:
     """Gauss-Newton from ``matrix``; None where the head slides out of the image."""
     for _ in range(AFFINE_UPDATES):
         try:
@@ -182,19 +185,30 @@ def _affine_descent(level: _Level, matrix: np.ndarray) -> Fit | None:
         except ValueError:  # this start leads nowhere; the caller says so if all do
             return None
         places = level.places[:, compared.inside].T
-        slope = level.slope(compared)[:, compared.inside].T
-        terms = np.column_stack([np.ones(len(places)), places])
-        slopes = (slope[:, :, None] * terms[:, None]).reshape(len(places), 12)
+        slopes = _slopes(places, level.slope(compared)[:, compared.inside].T, rigid)
         size = np.linalg.norm(slopes, axis=0) + 1e-30
         slopes /= size
         right = slopes.T @ (compared.model - compared.seen)[compared.inside]
-        step = (cho_solve(cho_factor(slopes.T @ slopes + 1e-6 * np.eye(12)), right) / size).reshape(3, 4)
-        small = np.eye(4)
-        small[:3, :3], small[:3, 3] = np.eye(3) + step[:, 1:], step[:, 0]
+        step = cho_solve(cho_factor(slopes.T @ slopes + 1e-6 * np.eye(len(size))), right) / size
+        small = _small_matrix(step)
         matrix = matrix @ small
-        if np.abs(terms @ step.T).max() < AFFINE_TOLERANCE_MM:
+        if np.abs(carry(small, places.T) - places.T).max() < AFFINE_TOLERANCE_MM:
             break
     return Fit(Warp(matrix), compared.explained)
+
+
+def _slopes(places: np.ndarray, slope: np.ndarray, rigid: bool) -> Float[np.ndarray, "points parameters"]:
+    """How the image changes with a mm along each axis, and with a turn (6) or any matrix (12)."""
+    if rigid:
+        return np.column_stack([slope, np.cross(places, slope)])
+    return np.column_stack([slope, (slope[:, :, None] * places[:, None]).reshape(len(places), 9)])
+
+
+def _small_matrix(step: np.ndarray) -> Float[np.ndarray, "4 4"]:
+    matrix = np.eye(4)
+    turn = Rotation.from_rotvec(step[3:]).as_matrix() if len(step) == 6 else np.eye(3) + step[3:].reshape(3, 3)
+    matrix[:3, :3], matrix[:3, 3] = turn, step[:3]
+    return matrix
 
 
 def _starts(image: np.ndarray, affine: np.ndarray, template: Template) -> list[np.ndarray]:
