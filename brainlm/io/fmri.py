@@ -31,6 +31,7 @@ def load_series(path: Path) -> tuple[Float[np.ndarray, "x y z time"], Float[np.n
         series = scratch_series(image.shape)
     except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError) as error:
         raise DataError(f"{path}: expected a NIfTI series, got {error}. Replace it, or exclude the run.") from error
+    check_affine(path, image.affine)
     for t, volume in enumerate(read_volumes(path)):
         series[..., t] = volume
     bad, found = 0, False
@@ -41,7 +42,6 @@ def load_series(path: Path) -> tuple[Float[np.ndarray, "x y z time"], Float[np.n
         raise DataError(f"{path}: expected finite values, {bad} are not. Exclude the run.")
     if not found:
         raise DataError(f"{path}: expected a recording, got nothing but zeros. Replace it, or exclude the run.")
-    _check_affine(path, image.affine)
     return series, image.affine
 
 
@@ -94,7 +94,8 @@ def scratch_series(shape: tuple[int, ...]) -> Float[np.ndarray, "x y z time"]:
         return np.asarray(np.memmap(file, dtype=np.float32, mode="w+", shape=shape, order="F"))
 
 
-def _check_affine(path: Path, affine: np.ndarray) -> None:
+def check_affine(path: Path, affine: np.ndarray) -> None:
+    """Stop at an affine that gives no size or no three directions."""
     zooms = nib.affines.voxel_sizes(affine)
     if not np.isfinite(affine).all() or zooms.min() < SMALLEST_VOXEL_MM:
         sizes = " x ".join(f"{zoom:g}" for zoom in zooms)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.ndimage import binary_dilation, map_coordinates
+from scipy.ndimage import binary_dilation, gaussian_filter, map_coordinates
 
 from brainlm.preprocess.bias import correct_bias
 from brainlm.preprocess.grids import Grid, carry, grid_of
@@ -60,6 +60,19 @@ def place_bold(bold: Float[np.ndarray, "x2 y2 z2"], affine: Float[np.ndarray, "4
     parts = [_average(part, anatomy.grid.affine, BOLD_MM) for part in (*anatomy.tissue, rim.astype(float))]
     tissue = np.stack([part for part, _ in parts])
     return find_affine(bold, affine, Template(tissue, tissue.sum(axis=0) > 0.5, parts[0][1]), rigid=True)
+
+
+def sample_shares(
+    shares: Float[np.ndarray, "tissues x y z"],
+    grid: Grid,
+    places: Float[np.ndarray, "3 x2 y2 z2"],
+    zooms: Float[np.ndarray, " 3"],
+) -> Float[np.ndarray, "tissues x2 y2 z2"]:
+    """Shares of tissue at ``places`` (mm), averaged over about a voxel of the size ``zooms`` (mm)."""
+    width = np.sqrt(np.maximum(zooms.mean() ** 2 - grid.zooms() ** 2, 0) / 12) / grid.zooms()
+    voxels = carry(np.linalg.inv(grid.affine), places)
+    smooth = [gaussian_filter(part, width) for part in shares]
+    return np.stack([map_coordinates(part, voxels, order=1, mode="constant") for part in smooth])
 
 
 def _part(image: np.ndarray, brain: np.ndarray, priors: np.ndarray) -> Float[np.ndarray, "3 x y z"]:

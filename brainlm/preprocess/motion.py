@@ -52,6 +52,17 @@ def estimate_motion(
     return parameters
 
 
+def reference_volume(
+    series: Float[np.ndarray, "x y z time"],
+    affine: Float[np.ndarray, "4 4"],
+    parameters: Float[np.ndarray, "time 6"] | None,
+) -> Float[np.ndarray, "x y z"]:
+    """Mean of the 20 volumes most like the median, each moved back onto the reference (as they are where not known)."""
+    chosen = np.sort(_typical_volumes(series)[:N_TYPICAL])
+    found = np.zeros((len(chosen), 6)) if parameters is None else parameters[chosen]
+    return _mean_in_place(series, chosen, found, affine)
+
+
 def apply_motion(
     series: Float[np.ndarray, "x y z time"], affine: Float[np.ndarray, "4 4"], parameters: Float[np.ndarray, "time 6"]
 ) -> Float[np.ndarray, "x y z time"]:

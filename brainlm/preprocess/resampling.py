@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import map_coordinates, spline_filter
 
-from brainlm.preprocess.grids import carry, grid_of
+from brainlm.preprocess.grids import Grid, carry, grid_of
 
 
 def resample_series(
@@ -21,6 +21,18 @@ def resample_series(
     seen = grid_of(series, np.eye(4)).holds(carry(np.median(to_voxel, axis=0), places))
     for t, matrix in enumerate(to_voxel):
         out[..., t] = np.where(seen, sample_volume(series[..., t], carry(matrix, places)), 0)
+
+
+def to_grid(
+    series: Float[np.ndarray, "x y z time"], affine: Float[np.ndarray, "4 4"], grid: Grid
+) -> Float[np.ndarray, "x2 y2 z2 time"]:
+    """Resample onto ``grid`` by the header's coordinates; as it is where grids agree."""
+    if grid_of(series, affine).same_as(grid):
+        return series
+    out = np.empty((*grid.shape, series.shape[3]), dtype=np.float32, order="F")
+    to_voxel = np.broadcast_to(np.linalg.inv(affine), (series.shape[3], 4, 4))
+    resample_series(series, to_voxel, grid.places(), out)
+    return out
 
 
 def sample_volume(

@@ -8,8 +8,9 @@ from brainlm.errors import DataError
 from brainlm.io.fmri import load_series, load_volume
 from brainlm.io.fmriprep import find_prepared, read_confounds
 from brainlm.preprocess.confounds import MOTION, Confounds
-from brainlm.preprocess.grids import template_grid, to_grid
+from brainlm.preprocess.grids import template_grid
 from brainlm.preprocess.masks import find_mask
+from brainlm.preprocess.resampling import to_grid
 from brainlm.steps._align_fmri import Aligned
 
 

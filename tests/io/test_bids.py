@@ -14,6 +14,7 @@ FMRI = {
     "motion_correction": False,
     "slice_timing": False,
     "grid": "native",
+    "normalisation": "header",
     "mask": "all",
     "engine": "brainlm",
     "high_pass_s": None,

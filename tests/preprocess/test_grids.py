@@ -2,7 +2,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from brainlm.preprocess.grids import MNI_CENTRE_MM, MNI_EXTENT_MM, Grid, template_grid
-from brainlm.preprocess.resampling import resample_series
+from brainlm.preprocess.resampling import to_grid
 
 AFFINE = np.diag([4.0, 4, 4, 1])
 
@@ -19,7 +19,6 @@ def test_resampling_onto_another_grid_keeps_places():
     series[10, 11, 9] = 1
     series = gaussian_filter(series, (2, 2, 2, 0))
     grid = Grid((25, 25, 25), np.diag([3.0, 3, 3, 1]))
-    moved = np.empty((*grid.shape, 2), dtype=np.float32)
-    resample_series(series, np.stack([np.linalg.inv(AFFINE)] * 2), grid.places(), moved)
+    moved = to_grid(series, AFFINE, grid)
     peak = np.array(np.unravel_index(moved[..., 0].argmax(), grid.shape)) * 3.0
     assert np.abs(peak - np.array([40, 44, 36])).max() <= 1.5

@@ -17,6 +17,7 @@ SETTINGS = {
     "motion_correction": False,
     "slice_timing": True,
     "grid": "native",
+    "normalisation": "header",
     "mask": "all",
     "high_pass_s": None,
     "low_pass_s": None,

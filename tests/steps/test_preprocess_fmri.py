@@ -17,6 +17,7 @@ PLAIN = {
     "motion_correction": False,
     "slice_timing": False,
     "grid": "native",
+    "normalisation": "header",
     "mask": "all",
     "engine": "brainlm",
     "high_pass_s": None,
