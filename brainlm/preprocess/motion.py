@@ -19,7 +19,7 @@ HEAD_RADIUS_MM = 50.0
 N_TYPICAL = 20  # volumes that make the reference
 POINTS = 100_000  # voxels compared at most
 SAMPLE = 20_000  # voxels that tell which volumes are typical
-SMOOTHING_VOXELS = (2.0, 0.5)  # standard deviations, coarse to fine
+SMOOTHING_VOXELS = (2.0, 0.3)  # standard deviations, coarse to fine
 TOLERANCES_MM = (0.05, 0.001)  # of the last update, at HEAD_RADIUS_MM
 UPDATES = 30
 SMALLEST_GAIN = 0.05  # a volume darker than that is not the same head
@@ -121,7 +121,7 @@ def _level(reference: np.ndarray, head: np.ndarray, affine: np.ndarray, sigma: f
     for axis in range(3):
         smooth = correlate1d(smooth, B_SPLINE, axis, mode="nearest")
     found = np.argwhere(head)
-    found = found[:: max(1, len(found) // int(POINTS / max(1, sigma) ** 2))]
+    found = found[:: max(1, int(sigma**2), len(found) // POINTS)]  # what is smooth needs fewer
     to_voxel = np.linalg.inv(affine[:3, :3])
     slope = np.stack(np.gradient(smooth), axis=-1)[tuple(found.T)] @ to_voxel
     places = (found - (np.array(reference.shape) - 1) / 2) @ affine[:3, :3].T

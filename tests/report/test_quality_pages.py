@@ -28,7 +28,7 @@ def write_run(path: Path, number: int) -> None:
     brain = gaussian_filter(ball * (800 + 200 * np.random.default_rng(0).random(SHAPE)), 0.7)
     jumps = np.isin(np.arange(TIMES), range(4, TIMES, 4)) * (number == BAD)
     volumes = [shift(brain, [0.75 * jump, 0, 0], order=1, mode="nearest") for jump in jumps]
-    data = np.stack(volumes, axis=-1) + random.normal(0, 8, (*SHAPE, TIMES))
+    data = np.stack(volumes, axis=-1) + random.normal(0, 1.5, (*SHAPE, TIMES))
     image = nib.Nifti1Image(data.astype(np.float32), np.diag([4.0, 4, 4, 1]))
     image.header.set_zooms((4, 4, 4, 2))
     path.parent.mkdir(parents=True, exist_ok=True)
