@@ -22,6 +22,7 @@ SAMPLE = 20_000  # voxels that tell which volumes are typical
 SMOOTHING_VOXELS = (2.0, 0.3)  # standard deviations, coarse to fine
 TOLERANCES_MM = (0.05, 0.001)  # of the last update, at HEAD_RADIUS_MM
 UPDATES = 30
+SMALLEST_OVERLAP = 0.3  # of the head's voxels
 SMALLEST_GAIN = 0.05  # a volume darker than that is not the same head
 # a cubic B-spline's values on the grid: images are taken as coefficients, which smooths them once more
 B_SPLINE = np.array([1, 4, 1]) / 6
@@ -137,10 +138,14 @@ def _check_contrast(levels: list[_Level]) -> None:
 
 
 def _register(series: np.ndarray, t: int, start: np.ndarray, levels: list[_Level]) -> Float[np.ndarray, " 6"]:
-    matrix = motion_matrix(start, np.zeros(3))
+    coarse, fine = levels
+    starts = [motion_matrix(start, np.zeros(3))]
+    images = [_smooth(series[..., t], level.sigma) for level in levels]
     try:
-        for level in levels:
-            matrix = _descend(_smooth(series[..., t], level.sigma), matrix, level)
+        starts.append(_descend(images[0], starts[0], coarse))
+        # without detail a round head turns freely: what the coarse image says must hold in the fine one
+        fits = [_misfit(images[1], matrix, fine) for matrix in starts]
+        matrix = _descend(images[1], starts[int(np.argmin(fits))], fine)
     except ValueError as error:
         raise ValueError(f"volume {t} of {series.shape[3]}: {error}") from error
     return motion_parameters(matrix, np.zeros(3))
@@ -148,15 +153,8 @@ def _register(series: np.ndarray, t: int, start: np.ndarray, levels: list[_Level
 
 def _descend(image: np.ndarray, matrix: np.ndarray, level: _Level) -> Float[np.ndarray, "4 4"]:
     """Gauss-Newton: the small movement of the reference that explains the volume is taken back from ``matrix``."""
-    middle = (np.array(level.shape) - 1) / 2
     for _ in range(UPDATES):
-        voxels = (level.places @ matrix[:3, :3].T + matrix[:3, 3]) @ level.to_voxel.T + middle
-        # smoothing at the edge knows nothing of what lies beyond, which differs between volumes
-        inside = ((voxels >= 1) & (voxels <= np.array(level.shape) - 2)).all(axis=1)
-        if inside.sum() < 0.3 * len(inside):
-            raise ValueError("expected a head like the reference's; less than a third of it lies in the field of view.")
-        slopes = level.slopes[inside]
-        values = map_coordinates(image, voxels[inside].T, order=3, mode="nearest", prefilter=False)
+        slopes, values = _seen(image, matrix, level)
         solved = cho_solve(cho_factor(slopes.T @ slopes), slopes.T @ values)
         if solved[6] < SMALLEST_GAIN:
             raise ValueError(f"expected a head like the reference's; got {solved[6]:.2g} of its brightness.")
@@ -165,6 +163,24 @@ def _descend(image: np.ndarray, matrix: np.ndarray, level: _Level) -> Float[np.n
         if np.abs(step * [1, 1, 1, *[HEAD_RADIUS_MM] * 3]).max() < level.tolerance:
             break
     return matrix
+
+
+def _misfit(image: np.ndarray, matrix: np.ndarray, level: _Level) -> float:
+    """Mean square that is left of the volume when the reference is taken out with a gain."""
+    slopes, values = _seen(image, matrix, level)
+    reference = slopes[:, 6]
+    return float(np.square(values - reference * (values @ reference) / (reference @ reference)).mean())
+
+
+def _seen(image: np.ndarray, matrix: np.ndarray, level: _Level) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes of the reference, and the volume's values, at the places that the movement leaves in the field of view."""
+    middle, last = (np.array(level.shape) - 1) / 2, np.array(level.shape) - 1
+    voxels = (level.places @ matrix[:3, :3].T + matrix[:3, 3]) @ level.to_voxel.T + middle
+    # smoothing at the edge knows nothing of what lies beyond, which differs between volumes
+    inside = ((voxels >= 1) & (voxels <= last - 1)).all(axis=1)
+    if inside.sum() < SMALLEST_OVERLAP * len(inside):
+        raise ValueError("expected a head like the reference's; less than a third of it lies in the field of view.")
+    return level.slopes[inside], map_coordinates(image, voxels[inside].T, order=3, mode="nearest", prefilter=False)
 
 
 def _small_movement(step: np.ndarray) -> Float[np.ndarray, "4 4"]:

@@ -24,8 +24,9 @@ BAD, SHAPE, TIMES = 3, (12, 13, 11), 20
 def write_run(path: Path, number: int) -> None:
     """A head of 4 mm voxels with noise; in the run BAD it jumps by 3 mm and back, four times."""
     random = np.random.default_rng(number)
-    ball = np.linalg.norm((np.indices(SHAPE).T - (np.array(SHAPE) - 1) / 2).T, axis=0) < 4.5
-    brain = gaussian_filter(ball * (800 + 200 * np.random.default_rng(0).random(SHAPE)), 0.7)
+    offset = (np.indices(SHAPE).T - (np.array(SHAPE) - 1) / 2) / [1, 1.2, 0.8]  # a ball would turn unseen
+    head = np.linalg.norm(offset.T, axis=0) < 4.5
+    brain = gaussian_filter(head * (800 + 200 * np.random.default_rng(0).random(SHAPE)), 0.7)
     jumps = np.isin(np.arange(TIMES), range(4, TIMES, 4)) * (number == BAD)
     volumes = [shift(brain, [0.75 * jump, 0, 0], order=1, mode="nearest") for jump in jumps]
     data = np.stack(volumes, axis=-1) + random.normal(0, 1.5, (*SHAPE, TIMES))
