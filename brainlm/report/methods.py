@@ -15,6 +15,11 @@ REFERENCES = (
     "137:188.",
     "Witten IH, Bell TC (1991) The zero-frequency problem. IEEE Trans Inf Theory 37:1085.",
 )
+NORMALISATION = {
+    "header": "by the header",
+    "affine": "registered to the template by a matrix",
+    "nonlinear": "registered to the template by a matrix and a smooth warp",
+}
 LIMITS = (
     "Identification tells which of the test windows' own texts was heard; it is not reading of free thought, and a "
     "high rank does not mean that the decoded text can be read.",
@@ -33,9 +38,10 @@ def fmri_method(settings: dict, t_r: float) -> str:
     if settings.get("slice_timing"):
         steps.append("slice timing corrected by cubic splines where the header gives slice times")
     if settings.get("motion_correction"):
-        steps.append("each volume rigidly registered to a reference of the run (SimpleITK, mean squares)")
+        steps.append("each volume rigidly registered to a reference of the run (least squares, Gauss-Newton)")
     if settings.get("grid") == "template":
-        steps.append(f"resampled to {settings['voxel_size_mm']:g} mm cubes in the MNI152 field of view, by the header")
+        how = NORMALISATION[settings.get("normalisation", "header")]
+        steps.append(f"resampled once to {settings['voxel_size_mm']:g} mm cubes in the MNI152 field of view, {how}")
     elif settings.get("grid") == "native":
         steps.append("kept on its own grid")
     if settings.get("high_pass_s"):

@@ -16,7 +16,7 @@ from brainlm.preprocess.normalisation import Template, Warp, find_affine, find_w
 
 logger = logging.getLogger(__name__)
 
-SURE = 0.9  # share of a voxel from which it counts as a tissue
+SURE = 0.8  # share of a voxel from which it counts as a tissue
 LOWEST_EXPLAINED = 0.2  # share of variance below which nothing has been found
 
 
@@ -26,13 +26,13 @@ class Placement:
 
     warp: Warp  # template to BOLD reference
     transforms: dict[str, Warp]  # as files are named: from-SOURCE_to-TARGET
-    explained: dict[str, float]  # share of variance explained in each step, for quality control
+    explained: dict[str, float]  # share of variance explained by each of them
     template: Template
     anatomy: Anatomy | None
     to_bold: Float[np.ndarray, "4 4"] | None  # T1w to BOLD reference
 
     def tissue(self, grid: Grid, on_template: bool) -> dict[str, Bool[np.ndarray, "x y z"]]:
-        """Voxels of ``grid`` (the template's, or the run's own) that are one tissue to 90 %, where there are any."""
+        """Voxels of ``grid`` (the template's, or the run's own) that are one tissue to 80 %, where there are any."""
         places = grid.places()
         if self.anatomy is not None and self.to_bold is not None:
             in_t1w = self.anatomy.fit.warp.carry(places) if on_template else carry(np.linalg.inv(self.to_bold), places)
@@ -69,7 +69,7 @@ def place(
         rigid = place_bold(*bold, anatomy)
     except ValueError as error:
         raise DataError(f"{bids_root / path}: beside {t1w.name}: {error} Set fmri.anatomy: none.") from error
-    explained = {f"T1w_to_{TEMPLATE}": anatomy.fit.explained, "boldref_to_T1w": rigid.explained}
+    explained = {f"from-T1w_to-{TEMPLATE}": anatomy.fit.explained, "from-boldref_to-T1w": rigid.explained}
     _check(explained, t1w)
     transforms = {f"from-T1w_to-{TEMPLATE}": anatomy.fit.warp, "from-boldref_to-T1w": rigid.warp}
     matrix = rigid.warp.matrix
@@ -83,7 +83,7 @@ def _straight(path: Path, bold: tuple, template: Template, nonlinear: bool) -> P
             fit = find_warp(*bold, template, fit.warp)
     except ValueError as error:
         raise DataError(f"{path}: {error} Exclude the run, or set fmri.normalisation: header.") from error
-    explained = {f"boldref_to_{TEMPLATE}": fit.explained}
+    explained = {f"from-boldref_to-{TEMPLATE}": fit.explained}
     _check(explained, path)
     return Placement(fit.warp, {f"from-boldref_to-{TEMPLATE}": fit.warp}, explained, template, None, None)
 

@@ -10,6 +10,8 @@ from brainlm.io.derivatives import describe, describe_series
 from brainlm.io.fmri import load_region_series, save_volume
 from brainlm.io.headers import sidecar
 from brainlm.io.store import find_row, read_index, save_arrays, save_json, save_model_series, save_table
+from brainlm.io.template import TEMPLATE
+from brainlm.io.transforms import save_transform
 from brainlm.preprocess.confounds import Confounds, Thresholds, measure_confounds
 from brainlm.preprocess.quality import measure_quality, summarize
 from brainlm.records import Space
@@ -17,6 +19,7 @@ from brainlm.steps._align_fmri import Aligned, align
 from brainlm.steps._cleaning import choose_band, plan_cleaning
 from brainlm.steps._exclusion import exclusion_told
 from brainlm.steps._fmriprep import load_prepared
+from brainlm.steps._normalise_fmri import Placement
 
 
 def preprocess_fmri(*, index: Path, bids_root: Path, recording: str, settings: dict, out: Path) -> None:
@@ -50,6 +53,8 @@ def _preprocess(bids_root: Path, row: pd.Series, settings: dict, out: Path) -> N
         save_volume(path, run.series, run.affine, t_r)
         describe_series(path, _sidecar(bids_root, row, settings), t_r, run.start_time, sources, _place(settings))
     save_volume(stem.with_name(f"{name}_desc-brain_mask.nii.gz"), run.mask, run.affine)
+    if run.placement is not None:
+        _save_placement(stem, run.placement)
     save_table(stem.with_name(f"{name}_desc-confounds_timeseries.tsv"), confounds.table)
     save_json(stem.with_name(f"{name}_desc-confounds_timeseries.json"), confounds.facts)
     limits = _thresholds(settings)
@@ -68,12 +73,22 @@ def _sidecar(bids_root: Path, row: pd.Series, settings: dict) -> dict:
     return told if settings.get("slice_timing") else {key: told[key] for key in told if key != "SliceTiming"}
 
 
+def _save_placement(stem: Path, placement: Placement) -> None:
+    """Each step's transform in ITK's format, and how much of an image's variance it explains."""
+    for step, warp in placement.transforms.items():
+        ending = "txt" if warp.displacement is None else "h5"
+        path = stem.with_name(f"{stem.name}_{step}_mode-image_xfm.{ending}")
+        save_transform(path, warp.matrix, warp.displacement, None if warp.grid is None else warp.grid.affine)
+        save_json(path.with_suffix(".json"), {"VarianceExplained": placement.explained[step]})
+
+
 def _place(settings: dict) -> str:
     if settings.get("series"):
         return "regions in a row"
     if settings["grid"] == "native":
         return "on the run's own grid"
-    return f"on cubes of {settings['voxel_size_mm']:g} mm in the MNI152 field of view"
+    how = "by the header" if settings["normalisation"] == "header" else f"registered to {TEMPLATE}"
+    return f"on cubes of {settings['voxel_size_mm']:g} mm in the MNI152 field of view, {how}"
 
 
 def _load(
