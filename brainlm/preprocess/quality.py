@@ -14,7 +14,7 @@ LIMIT = 3.0  # standard deviations where a carpet's grey ends
 HEIGHTS = (0.15, 0.32, 0.49, 0.66, 0.83)  # of axial slices, as shares of the mask's extent
 TISSUES = ("csf", "white_matter")
 THINNEST = 4  # a grid with fewer voxels along an axis is no volume
-WORSE = {"fd_mean_mm": 1, "dvars_mean": 1, "tsnr_median": -1}  # which way is bad
+WORSE = {"fd_mean_mm": 1, "dvars_mean": 1, "tsnr_median": -1, "registration_explained": -1}  # which way is bad
 FAR = 3.5  # robust z (Iglewicz and Hoaglin 1993)
 TOO_MANY = 0.2  # share of outlying volumes (Parkes et al. 2018)
 
@@ -88,9 +88,10 @@ def robust_z(values: Float[np.ndarray, " runs"]) -> Float[np.ndarray, " runs"]:
 def rank_runs(table: pd.DataFrame, fd_threshold_mm: float = 0.5) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Runs (a row each, quantities as columns) from worst to best, and which cells are bad.
 
-    A column worst_z is put first: the largest robust z of displacement, DVARS and tSNR over the study, in the direction
-    that is bad. Bad are: a robust z beyond 3.5, a mean displacement above the threshold for volumes, and more than 20 %
-    outlying volumes (after Parkes et al. 2018, NeuroImage 171:415). Runs with a bad cell come first, then by worst_z.
+    A column worst_z is put first: the largest robust z of displacement, DVARS, tSNR and registration over the study, in
+    the direction that is bad. Bad are: a robust z beyond 3.5, a mean displacement above the threshold for volumes, and
+    more than 20 % outlying volumes (after Parkes et al. 2018, NeuroImage 171:415). Runs with a bad cell come first, then
+    by worst_z.
     """
     known = {name: sign for name, sign in WORSE.items() if name in table and table[name].notna().any()}
     z = pd.DataFrame({name: sign * robust_z(table[name].to_numpy(float)) for name, sign in known.items()}, table.index)

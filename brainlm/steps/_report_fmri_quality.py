@@ -17,6 +17,7 @@ LABELS = {
     "dvars_mean": "mean DVARS",
     "outlying_share": "share of outlying volumes",
     "tsnr_median": "median tSNR",
+    "registration_explained": "variance explained by registration (the worst step)",
 }
 HEADS = {  # of the table, in this order; other quantities follow
     "worst_z": "worst z",
@@ -26,6 +27,7 @@ HEADS = {  # of the table, in this order; other quantities follow
     "std_dvars_max": "std DVARS max",
     "tsnr_median": "tSNR",
     "outlying_share": "outlying",
+    "registration_explained": "registered",
     "volumes": "volumes",
 }
 COUNTED = ("fd_above", "std_dvars_above", "non_steady_volumes")  # in the table of volumes
@@ -129,7 +131,8 @@ def _add_table(section: Section, table: pd.DataFrame, bad: pd.DataFrame) -> None
     shown = table[columns].reset_index(names="run").rename(columns=HEADS)
     flags = bad[columns].reset_index(drop=True).rename(columns=HEADS).assign(run=False)
     caption = (
-        "A row a run. Worst z: the largest robust z of displacement (FD), DVARS and tSNR; outlying: share of volumes"
+        "A row a run. Worst z: the largest robust z of displacement (FD), DVARS, tSNR and registration; outlying: share "
+        "of volumes; registered: share of variance explained"
     )
     section.add_table(shown, caption, "quality-fmri-table", flags)
 

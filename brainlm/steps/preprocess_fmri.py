@@ -57,8 +57,10 @@ def _preprocess(bids_root: Path, row: pd.Series, settings: dict, out: Path) -> N
         _save_placement(stem, run.placement)
     save_table(stem.with_name(f"{name}_desc-confounds_timeseries.tsv"), confounds.table)
     save_json(stem.with_name(f"{name}_desc-confounds_timeseries.json"), confounds.facts)
-    limits = _thresholds(settings)
-    save_json(stem.with_name(f"{name}_desc-quality.json"), measure_quality(series, confounds.table, limits))
+    numbers = measure_quality(series, confounds.table, _thresholds(settings))
+    if run.placement is not None:
+        numbers["registration_explained"] = min(run.placement.explained.values())
+    save_json(stem.with_name(f"{name}_desc-quality.json"), numbers)
     pictures = summarize(series, cleaned, run.series.mean(axis=3, dtype=float), run.mask, run.affine, run.tissue)
     save_arrays(stem.with_name(f"{name}_desc-quality.npz"), **pictures)
     more = {"recording": row["recording"], "sources": sources, "settings": settings}

@@ -124,9 +124,15 @@ def test_the_run_that_is_bad_in_any_way_comes_first_and_its_cell_is_marked():
         "fd_mean_mm": random.normal(0.15, 0.02, 12),
         "tsnr_median": random.normal(60, 4, 12),
         "outlying_share": 0.02,
+        "registration_explained": random.normal(0.7, 0.02, 12),
     }
     table = pd.DataFrame(good, index=[f"run-{i}" for i in range(12)])
-    for column, value in (("fd_mean_mm", 0.6), ("tsnr_median", 20.0), ("outlying_share", 0.3)):
+    for column, value in (
+        ("fd_mean_mm", 0.6),
+        ("tsnr_median", 20.0),
+        ("outlying_share", 0.3),
+        ("registration_explained", 0.3),
+    ):
         planted = table.copy()
         planted.loc["run-7", column] = value
         ranked, bad = rank_runs(planted)
