@@ -90,8 +90,8 @@ def rank_runs(table: pd.DataFrame, fd_threshold_mm: float = 0.5) -> tuple[pd.Dat
 
     A column worst_z is put first: the largest robust z of displacement, DVARS, tSNR and registration over the study, in
     the direction that is bad. Bad are: a robust z beyond 3.5, a mean displacement above the threshold for volumes, and
-    more than 20 % outlying volumes (after Parkes et al. 2018, NeuroImage 171:415). Runs with a bad cell come first, then
-    by worst_z.
+    more than 20 % outlying volumes (after Parkes et al. 2018, NeuroImage 171:415). Runs with a bad cell come first,
+    then by worst_z.
     """
     known = {name: sign for name, sign in WORSE.items() if name in table and table[name].notna().any()}
     z = pd.DataFrame({name: sign * robust_z(table[name].to_numpy(float)) for name, sign in known.items()}, table.index)

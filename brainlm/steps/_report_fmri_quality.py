@@ -131,8 +131,8 @@ def _add_table(section: Section, table: pd.DataFrame, bad: pd.DataFrame) -> None
     shown = table[columns].reset_index(names="run").rename(columns=HEADS)
     flags = bad[columns].reset_index(drop=True).rename(columns=HEADS).assign(run=False)
     caption = (
-        "A row a run. Worst z: the largest robust z of displacement (FD), DVARS, tSNR and registration; outlying: share "
-        "of volumes; registered: share of variance explained"
+        "A row a run. Worst z: the largest robust z of displacement (FD), DVARS, tSNR and registration; outlying: "
+        "share of volumes; registered: share of variance explained"
     )
     section.add_table(shown, caption, "quality-fmri-table", flags)
 
