@@ -7,8 +7,8 @@ export UV_COMPILE_BYTECODE ?= 1
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-VALIDATIONS := validate-null validate-null-scores validate-demo validate-tang-style validate-scale validate-studyforrest validate-mnist-rules validate-rule-speed \
-  validate-rsa
+VALIDATIONS := validate-null validate-null-scores validate-demo validate-tang-style validate-scale \
+  validate-studyforrest validate-mnist-rules validate-rule-speed validate-rsa validate-motion validate-largest-run
 .PHONY: install demo lint test-fast test validate $(VALIDATIONS) benchmark-rsa benchmark-fmri-cleaning
 install: .venv/installed
 
@@ -71,6 +71,15 @@ validate-rsa: install
 	python benchmarks/rsa_null.py
 	python benchmarks/rsa_92_images.py
 	python benchmarks/rsa_record.py
+
+# known motion beside antspyx (in an environment of its own) and SimpleITK; what correction does to a task's signal
+validate-motion: install
+	python benchmarks/motion.py $(BRAINLM_REAL_DATA)/studyforrest-bids
+	python benchmarks/studyforrest_motion.py $(BRAINLM_REAL_DATA)/studyforrest-bids
+
+# the whole engine on a generated run of 128 x 128 x 96 x 480; half an hour, 15 GB of disk
+validate-largest-run: install
+	python benchmarks/largest_run.py
 
 # beside nilearn's NiftiMasker
 benchmark-fmri-cleaning: install
