@@ -36,7 +36,7 @@ def read(ending: str, seeds: int) -> pd.DataFrame:
     """Rows of all units, with their protocol."""
     parts = []
     for seed in range(seeds):
-        for path in sorted((RESULTS / "decoding").glob(f"*_seed-{seed}_{ending}.tsv")):
+        for path in sorted((RESULTS / "decoding").glob(f"*_modality-fmri_*_seed-{seed}_{ending}.tsv")):
             protocol = path.name.split("_protocol-")[1].split("_seed-")[0]
             parts.append(pd.read_csv(path, sep="\t", dtype={"subject": str}).assign(protocol=protocol))
     return pd.concat(parts, ignore_index=True)

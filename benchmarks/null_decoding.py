@@ -38,7 +38,9 @@ def score(seed: int, distractors: float) -> dict[str, float]:
     config.write_text(yaml.safe_dump(CONFIG | places), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake", "decode", "--cores", "2", "--configfile", str(config), "-q", "all"]
     subprocess.run(command, cwd=ROOT, check=True)
-    rows = pd.read_csv(folder / "results" / "decoding" / "sub-01_protocol-within_seed-0_scores.tsv", sep="\t")
+    rows = pd.read_csv(
+        folder / "results" / "decoding" / "sub-01_modality-fmri_protocol-within_seed-0_scores.tsv", sep="\t"
+    )
     rows = rows[rows["decoder"] == "brainlm"].set_index("metric")
     names = ("identification_rank", "identification_rank_matched")
     found = {f"{name}{end}": float(rows.loc[name, of]) for name in names for end, of in (("", "value"), ("_p", "p"))}

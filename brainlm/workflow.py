@@ -18,8 +18,8 @@ from brainlm.provenance import code_version
 from brainlm.simulate.plan import planned_recordings
 
 # names under the results folder that rules, tables and reports share
-UNIT = "decoding/sub-{subject}_protocol-{protocol}_fold-{fold}_seed-{seed}"
-SCORES = "decoding/sub-{subject}_protocol-{protocol}_seed-{seed}"
+UNIT = "decoding/sub-{subject}_modality-{modality}_protocol-{protocol}_fold-{fold}_seed-{seed}"
+SCORES = "decoding/sub-{subject}_modality-{modality}_protocol-{protocol}_seed-{seed}"
 NETWORK = "learning/network-{network}_rule-{learning_rule}_seed-{seed}"
 BRAIN = "rsa/sub-{subject}_modality-{modality}"
 
@@ -85,10 +85,10 @@ class Plan:
         shortest = rows.assign(duration_s=rows["duration_s"].astype(float)).groupby("story")["duration_s"].min()
         return self._fingerprint(shortest.reset_index())
 
-    def decoded_digest(self, subject: str, protocol: str) -> str:
+    def decoded_digest(self, subject: str, protocol: str, modality: str = "fmri") -> str:
         """Fingerprint of the runs that a unit reads."""
         own = {"subject": subject} if protocol == "within" else {}
-        return self.digest(modality="fmri", use=self._decoded_use(), **own)
+        return self.digest(modality=modality, use=self._decoded_use(modality), **own)
 
     def raw(self, recording: str) -> list[str]:
         """The files of a recording, header and sidecar included; none where the workflow makes them itself."""
@@ -122,10 +122,10 @@ class Plan:
         root = Path(self.config["bids_root"])
         return sorted({str(root / name) for name in self._own(**values)["events"] if name})
 
-    def decoded_events(self, subject: str, protocol: str) -> list[str]:
+    def decoded_events(self, subject: str, protocol: str, modality: str = "fmri") -> list[str]:
         """Events of the runs that a unit reads."""
         own = {"subject": subject} if protocol == "within" else {}
-        return self.events(modality="fmri", use=self._decoded_use(), **own)
+        return self.events(modality=modality, use=self._decoded_use(modality), **own)
 
     def transcripts(self) -> list[str]:
         """Transcripts of all stories; none where the workflow makes them itself."""
@@ -157,32 +157,31 @@ class Plan:
         """Main derivatives of every recording."""
         return self.preprocessed(folder, "fmri", None) + self.preprocessed(folder, "eeg", None)
 
-    def decoded_recordings(self, folder: str, subject: str, protocol: str) -> list[str]:
+    def decoded_recordings(self, folder: str, subject: str, protocol: str, modality: str = "fmri") -> list[str]:
         """What a unit reads: the subject's own runs, and everybody's for zero_shot."""
-        return self.preprocessed(folder, "fmri", subject if protocol == "within" else None, (self._decoded_use(),))
+        use = self._decoded_use(modality)
+        return self.preprocessed(folder, modality, subject if protocol == "within" else None, (use,))
 
-    def folds(self, subject: str) -> int:
+    def folds(self, subject: str, modality: str = "fmri") -> int:
         """One for stories; a run, or a part of one, each for labels."""
-        if self._decoded_use() == "story":
+        if self._decoded_use(modality) == "story":
             return 1
         runs = len(self.preprocessed("", "fmri", subject, ("labels",)))
         return runs * (self.config["splits"]["parts"] if self.config["splits"]["unit"] == "block" else 1)
 
-    def units(self, pattern: str, subject: str, protocol: str, seed: str) -> list[str]:
+    def units(self, pattern: str, subject: str, modality: str, protocol: str, seed: str) -> list[str]:
         """Folders of all folds."""
         return [
-            pattern.format(subject=subject, protocol=protocol, fold=fold, seed=seed)
-            for fold in range(self.folds(subject))
+            pattern.format(subject=subject, modality=modality, protocol=protocol, fold=fold, seed=seed)
+            for fold in range(self.folds(subject, modality))
         ]
 
     def scores(self, pattern: str, protocol: str) -> list[str]:
-        """Score tables of every subject that is decoded under ``protocol``."""
-        wanted = self.config["evaluation"]["protocols"].get(protocol, [])
-        rows = self.table[(self.table["modality"] == "fmri") & (self.table["use"] == self._decoded_use())]
-        subjects = [s for s in sorted(set(rows["subject"])) if wanted == "all" or s in wanted]
+        """Score tables of every subject and modality that is decoded under ``protocol``."""
         return [
-            f"{pattern}_scores.tsv".format(subject=subject, protocol=protocol, seed=seed)
-            for subject in subjects
+            f"{pattern}_scores.tsv".format(subject=subject, modality=modality, protocol=protocol, seed=seed)
+            for modality, protocols in decoded_protocols(self.config).items()
+            for subject in self._decoded_subjects(modality, protocols.get(protocol, []))
             for seed in self.config["evaluation"]["seeds"]
         ]
 
@@ -266,8 +265,17 @@ class Plan:
         strength = {name: float(self.config["simulate"][name]) for name in ("planted", "distractors")}
         return self.config["simulate"] | strength | {"code": code_version("brainlm.steps.simulate")}
 
-    def _decoded_use(self) -> str:
-        return "story" if "story" in set(self.table["use"]) else "labels"
+    def _decoded_use(self, modality: str = "fmri") -> str:
+        return "story" if modality == "eeg" or "story" in set(self.table["use"]) else "labels"
+
+    def _decoded_subjects(self, modality: str, wanted: str | list[str]) -> list[str]:
+        rows = self.table[(self.table["modality"] == modality) & (self.table["use"] == self._decoded_use(modality))]
+        return [subject for subject in sorted(set(rows["subject"])) if wanted == "all" or subject in wanted]
+
+
+def decoded_protocols(config: dict) -> dict[str, dict]:
+    """Protocols, and the subjects of each, by modality."""
+    return {"fmri": config["evaluation"]["protocols"], "eeg": config["eeg_decoder"]["protocols"]}
 
 
 def check_decoding(config: dict, table: pd.DataFrame) -> None:
@@ -278,6 +286,8 @@ def check_decoding(config: dict, table: pd.DataFrame) -> None:
     ConfigError
         If stories and labels are mixed, or a subject or a test story is not in the data set.
     """
+    if config["eeg_decoder"]["protocols"]:
+        _check_eeg_decoding(config, table)
     protocols = config["evaluation"]["protocols"]
     decoded = table[(table["modality"] == "fmri") & table["use"].isin(["story", "labels"])]
     if decoded.empty or not protocols:
@@ -296,6 +306,22 @@ def check_decoding(config: dict, table: pd.DataFrame) -> None:
         )
     for story in config["splits"]["test_stories"]:
         choose("story of splits.test_stories", story, stories)
+
+
+def _check_eeg_decoding(config: dict, table: pd.DataFrame) -> None:
+    told = table[(table["modality"] == "eeg") & (table["use"] == "story")]
+    if told.empty:
+        raise ConfigError("eeg_decoder.protocols: expected EEG runs of tasks of use story, got none. Leave it empty.")
+    for name, wanted in config["eeg_decoder"]["protocols"].items():
+        for subject in [] if wanted == "all" else wanted:
+            choose(f"subject of eeg_decoder.protocols.{name}", subject, sorted(set(told["subject"])))
+    stories = sorted(set(told["story"]))
+    if not config["splits"]["test_stories"]:
+        raise ConfigError(
+            f"splits.test_stories: expected the stories to test on, got none. Told in EEG: {', '.join(stories)}."
+        )
+    for story in config["splits"]["test_stories"]:
+        choose("story of splits.test_stories heard in EEG", story, stories)
 
 
 def _check_simulated(config: dict) -> None:

@@ -37,6 +37,12 @@ class BrainEncoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.over_time = nn.Conv1d(width, width, delays)
         self.subject_layers = nn.Parameter(torch.eye(width).repeat(subjects, 1, 1), requires_grad=subjects > 1)
+        self.unit_delays = delays  # units are those of a sample
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.mask.device
 
     def forward(
         self, window: Float[Tensor, "batch time sensors"], subject: Int[Tensor, " batch"]

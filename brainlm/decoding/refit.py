@@ -4,7 +4,7 @@ Trained by gradient the readout fits the training windows by heart; a ridge read
 How many voxels are kept, and the penalty, are chosen on validation windows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from brainlm.decoding.eeg_encoder import EegEncoder
 from brainlm.decoding.encoder import BrainEncoder
 from brainlm.decoding.identification import percentile_ranks
 from brainlm.decoding.windows import StoryRun, Timing, separate_starts, usable_starts
@@ -52,15 +53,15 @@ def refit(
     choices = []
     for size in sizes:
         encoder.gates.select(size)
-        design = Ridge(*_windows(encoder, training, targets, timing, usable_starts))
-        x, y = _windows(encoder, validation, targets, timing, separate_starts)
+        design = Ridge(*window_units(encoder, training, targets, timing, usable_starts))
+        x, y = window_units(encoder, validation, targets, timing, separate_starts)
         for penalty in PENALTIES:
             weights, intercept = design.solve(penalty)
-            choices.append(Choice(size, penalty, _score(x @ weights + intercept, y, targets)))
+            choices.append(Choice(size, penalty, score_readout(x @ weights + intercept, y, targets)))
     choices.sort(key=lambda choice: (-round(choice.score, 3), choice.voxels, -choice.penalty))
     encoder.gates.select(choices[0].voxels)
-    best = Ridge(*_windows(encoder, training, targets, timing, usable_starts)).solve(choices[0].penalty)
-    encoder.set_readout(*(torch.from_numpy(part).float().to(encoder.mask.device) for part in best))
+    best = Ridge(*window_units(encoder, training, targets, timing, usable_starts)).solve(choices[0].penalty)
+    encoder.set_readout(*(torch.from_numpy(part).float().to(encoder.device) for part in best))
     return choices
 
 
@@ -81,26 +82,33 @@ class Ridge:
         return weights, self.y_mean - self.x_mean @ weights
 
 
-def window_weights(timing: Timing) -> Float[np.ndarray, " reach"]:
+def window_weights(delays: int, steps: int) -> Float[np.ndarray, " reach"]:
     """Weight of each sample in the mean over the delays, then over the steps of a window."""
-    return np.convolve(np.full(timing.delays, 1 / timing.delays), np.full(timing.steps, 1 / timing.steps))
+    return np.convolve(np.full(delays, 1 / delays), np.full(steps, 1 / steps))
 
 
-def _windows(encoder, runs, targets, timing, starts) -> tuple[np.ndarray, np.ndarray]:
-    weights = torch.from_numpy(window_weights(timing)).float()
+def window_units(
+    encoder: BrainEncoder | EegEncoder,
+    runs: Sequence[StoryRun],
+    targets: str,
+    timing: Timing,
+    starts: Callable[[StoryRun, Timing], np.ndarray],
+) -> tuple[Float[np.ndarray, "windows units"], Float[np.ndarray, "windows targets"]]:
+    """Mean units of the windows at ``starts``, and what is to be read from them."""
+    weights = torch.from_numpy(window_weights(encoder.unit_delays, timing.steps)).float()
     x, y = [], []
     for run in runs:
         steps = starts(run, timing)
         units = _units(encoder, run.series)
         first = run.first_step + steps + timing.lag
-        x.append(torch.einsum("r,wru->wu", weights, units[first[:, None] + np.arange(timing.reach)]).numpy())
+        x.append(torch.einsum("r,wru->wu", weights, units[first[:, None] + np.arange(len(weights))]).numpy())
         y.append(run.coordinates[steps] if targets == "coordinates" else _counts(run)[steps])
     return np.concatenate(x), np.concatenate(y)
 
 
-def _units(encoder: BrainEncoder, series: Float[np.ndarray, "time voxels"]) -> Float[Tensor, "time units"]:
+def _units(encoder: BrainEncoder | EegEncoder, series: Float[np.ndarray, "time voxels"]) -> Float[Tensor, "time units"]:
     encoder.eval()
-    window = torch.from_numpy(np.array(series, dtype=np.float32))[None].to(encoder.mask.device)
+    window = torch.from_numpy(np.array(series, dtype=np.float32))[None].to(encoder.device)
     return encoder.units(window)[0].cpu()
 
 
@@ -108,7 +116,10 @@ def _counts(run: StoryRun) -> Float[np.ndarray, "steps 2"]:
     return np.column_stack([run.tokens, run.characters]).astype(float)
 
 
-def _score(predicted: np.ndarray, true: np.ndarray, targets: str) -> float:
+def score_readout(
+    predicted: Float[np.ndarray, "windows targets"], true: Float[np.ndarray, "windows targets"], targets: str
+) -> float:
+    """Mean percentile rank of the true coordinates, or correlation of the numbers of tokens."""
     if targets == "rates":
         return float(np.nan_to_num(np.corrcoef(predicted[:, 0], true[:, 0])[0, 1]))
     scores = predicted @ (true / np.linalg.norm(true, axis=1, keepdims=True).clip(min=1e-9)).T

@@ -22,14 +22,19 @@ class Gates(nn.Module):
     """A gate for each voxel of ``mask``; its logit is averaged with its neighbours' (the spatial prior).
 
     ``smoothing`` is the weight of the average over the voxel and its (up to) 26 neighbours inside the mask; 0 switches
-    the prior off. Every gate starts half open.
+    the prior off. Every gate starts half open. ``neighbours`` replaces the mask's (:func:`latency_average`).
     """
 
-    def __init__(self, mask: Bool[Tensor, "x y z"], smoothing: float = 1.0) -> None:
+    def __init__(
+        self,
+        mask: Bool[Tensor, "x y z"] | None,
+        smoothing: float = 1.0,
+        neighbours: tuple[Tensor, Tensor] | None = None,
+    ) -> None:
         super().__init__()
-        self.logit = nn.Parameter(torch.zeros(int(mask.sum())))
+        index, weight = neighbour_average(mask) if neighbours is None else neighbours
+        self.logit = nn.Parameter(torch.zeros(len(index)))
         self.smoothing = smoothing
-        index, weight = neighbour_average(mask)
         self.register_buffer("neighbours", index, persistent=False)
         self.register_buffer("weights", weight, persistent=False)
         self.register_buffer("selected", torch.zeros(len(self.logit), dtype=torch.bool))
@@ -84,3 +89,15 @@ def neighbour_average(
     inside = index >= 0
     weight = inside.float() / inside.sum(dim=1, keepdim=True)
     return torch.where(inside, index, torch.arange(len(index))[:, None]), weight
+
+
+def latency_average(
+    sensors: int, latencies: int
+) -> tuple[Int[Tensor, "gates neighbours"], Float[Tensor, "gates neighbours"]]:
+    """The same for gates of sensors x latencies (row after row): a gate's neighbours are the latencies beside it."""
+    latency = torch.arange(latencies)[:, None] + torch.arange(-1, 2)
+    inside = (latency >= 0) & (latency < latencies)
+    latency = torch.where(inside, latency, torch.arange(latencies)[:, None])
+    weight = inside.float() / inside.sum(dim=1, keepdim=True)
+    first = torch.arange(sensors)[:, None, None] * latencies
+    return (first + latency).flatten(0, 1), weight.repeat(sensors, 1)

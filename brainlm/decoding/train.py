@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool1d, cross_entropy, normalize
 
+from brainlm.decoding.eeg_encoder import EegEncoder
 from brainlm.decoding.encoder import BrainEncoder
 from brainlm.decoding.windows import StoryRun, Timing, usable_starts
 
@@ -70,7 +71,10 @@ def draw_segments(
 
 
 def window_features(
-    encoder: BrainEncoder, brain: Float[Tensor, "batch time voxels"], subject: Int[Tensor, " batch"], steps: int
+    encoder: BrainEncoder | EegEncoder,
+    brain: Float[Tensor, "batch time voxels"],
+    subject: Int[Tensor, " batch"],
+    steps: int,
 ) -> tuple[Float[Tensor, "batch windows width"], Float[Tensor, ""]]:
     """Features averaged over the steps of each window inside the stretch, and the rate."""
     features, rate = encoder(brain, subject)
@@ -107,11 +111,25 @@ class BrainModel(nn.Module):
     numbers of tokens and characters; ``scale`` sharpens the contrast.
     """
 
-    def __init__(self, mask: Bool[Tensor, "x y z"], coordinates: int, timing: Timing, **encoder: float) -> None:
+    def __init__(self, content: BrainEncoder | EegEncoder, rate: BrainEncoder | EegEncoder) -> None:
         super().__init__()
-        self.content = BrainEncoder(mask, coordinates, timing.delays, **encoder)
-        self.rate = BrainEncoder(mask, 2, timing.delays, **encoder)
+        self.content, self.rate = content, rate
         self.log_scale = nn.Parameter(torch.tensor(1.0))
+
+    @classmethod
+    def of_volumes(
+        cls, mask: Bool[Tensor, "x y z"], coordinates: int, timing: Timing, **encoder: float
+    ) -> "BrainModel":
+        """For fMRI."""
+        return cls(*(BrainEncoder(mask, width, timing.delays, **encoder) for width in (coordinates, 2)))
+
+    @classmethod
+    def of_sensors(
+        cls, sensors: int, latencies: int, coordinates: int, timing: Timing, **encoder: float
+    ) -> "BrainModel":
+        """For EEG; ``latencies`` at the rate of the samples inside a step."""
+        parts = (EegEncoder(sensors, latencies, width, timing.delays, **encoder) for width in (coordinates, 2))
+        return cls(*parts)
 
 
 def loss_terms(model: BrainModel, batch: Segments, steps: int) -> dict[str, Float[Tensor, ""]]:

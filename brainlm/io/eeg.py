@@ -45,8 +45,8 @@ def save_raw(path: Path, raw: mne.io.BaseRaw) -> None:
         raw.save(tmp, overwrite=True, verbose="error")
 
 
-def load_clean(path: Path) -> mne.io.BaseRaw:
+def load_clean(path: Path, preload: bool = True) -> mne.io.BaseRaw:
     """A cleaned recording, as preprocess_eeg wrote it."""
     if not path.exists():
         raise DataError(f"{path}: expected a cleaned EEG recording, found none.")
-    return mne.io.read_raw_fif(path, preload=True, verbose="error")
+    return mne.io.read_raw_fif(path, preload=preload, verbose="error")

@@ -36,7 +36,7 @@ def load_result_table(results: Path, name: str) -> pd.DataFrame:
 
 def find_units(results: Path, subject: str) -> list[Path]:
     """Folders of the decoded units of a subject."""
-    return sorted(path.parent for path in results.glob(f"decoding/sub-{subject}_protocol-*/decoded.tsv"))
+    return sorted(path.parent for path in results.glob(f"decoding/sub-{subject}_modality-*/decoded.tsv"))
 
 
 def load_decoded(unit: Path) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from brainlm.io.reports import load_decoded, load_named_arrays, load_preprocessi
 from brainlm.io.store import load_json, load_table
 from brainlm.report import sentences
 from brainlm.report.page import Section, mark_words
+from brainlm.steps._report_eeg_decoding import add_gates
 from brainlm.stimuli.embeddings import tokenize
 
 FIRST = 6  # windows shown from the start, whatever they look like
@@ -31,6 +32,7 @@ class Decoded:
 
     results: Path
     subject: str
+    modality: str
     protocol: str
     seed: int
     units: list[Path]
@@ -41,7 +43,7 @@ class Decoded:
     @property
     def group(self) -> str:
         """Name for anchors and files."""
-        return f"{self.protocol}-{self.seed}"
+        return ("eeg-" if self.modality == "eeg" else "") + f"{self.protocol}-{self.seed}"
 
     @property
     def labels(self) -> bool:
@@ -54,16 +56,18 @@ class Decoded:
 
 
 def find_decoded(results: Path, subject: str, units: list[Path], decoding: pd.DataFrame, selector: pd.DataFrame):
-    """The subject's units put together by protocol and seed."""
-    groups: dict[tuple[str, int], list[tuple[Path, dict]]] = {}
+    """The subject's units put together by modality, protocol and seed, fMRI first."""
+    groups: dict[tuple[str, str, int], list[tuple[Path, dict]]] = {}
     for unit in units:
         facts = load_json(unit / "model.json")
-        groups.setdefault((facts["protocol"], facts["seed"]), []).append((unit, facts))
+        key = (facts.get("modality", "fmri"), facts["protocol"], facts["seed"])
+        groups.setdefault(key, []).append((unit, facts))
     found = []
-    for (protocol, seed), members in sorted(groups.items()):
-        mine = [table[(table["protocol"] == protocol) & (table["seed"] == seed)] for table in (decoding, selector)]
+    for (modality, protocol, seed), members in sorted(groups.items(), key=lambda item: (item[0][0] == "eeg", item[0])):
+        own = {"modality": modality, "protocol": protocol, "seed": seed}
+        mine = [table[(table[list(own)] == list(own.values())).all(axis=1)] for table in (decoding, selector)]
         paths, facts = [list(part) for part in zip(*sorted(members, key=lambda m: m[1]["fold"]), strict=True)]
-        found.append(Decoded(results, subject, protocol, seed, paths, facts, *mine))
+        found.append(Decoded(results, subject, modality, protocol, seed, paths, facts, *mine))
     return found
 
 
@@ -73,7 +77,8 @@ def decoding_sections(decoded: Decoded, headline: str) -> list[Section]:
     ``headline`` stands on top of the page and is not told again.
     """
     protocol = sentences.PROTOCOLS.get(decoded.protocol, decoded.protocol)
-    title = f"Decoding {protocol}" + (f", seed {decoded.seed}" if decoded.seed else "")
+    title = f"Decoding {protocol}" + (" from EEG" if decoded.modality == "eeg" else "")
+    title += f", seed {decoded.seed}" if decoded.seed else ""
     scores = Section(title)
     _add_scores(scores, decoded, headline)
     windows = pd.concat([_windows(*pair) for pair in zip(decoded.units, decoded.facts, strict=True)])
@@ -231,6 +236,9 @@ def _confusion(decoded: Decoded, windows: pd.DataFrame) -> Section:
 def _maps(decoded: Decoded) -> Section:
     section = decoded.section("Where the information comes from")
     facts = decoded.facts[0]
+    if decoded.modality == "eeg":
+        add_gates(section, decoded.results, decoded.units, decoded.group)
+        return section
     mask = np.zeros(facts["shape"], dtype=bool)
     mask.ravel()[facts["voxels"]] = True
     settings = [part.get("settings", {}) for part in load_preprocessing(decoded.results, decoded.subject)]
@@ -283,7 +291,7 @@ def _peaks(rate: np.ndarray, affine: np.ndarray, selected: np.ndarray | None, mo
 
 def _selector(decoded: Decoded) -> Section:
     section = decoded.section("The selector beside simpler maps")
-    known = decoded.selector.drop(columns=["dataset", "subject", "protocol", "seed"], errors="ignore")
+    known = decoded.selector.drop(columns=["dataset", "subject", "modality", "protocol", "seed"], errors="ignore")
     known = known.dropna(axis=1, how="all")
     if known.empty:
         section.add_text("The table selector has no row of this unit.")

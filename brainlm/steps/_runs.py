@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from brainlm.decoding.split import Split, split_stories
 from brainlm.decoding.train import BrainModel
@@ -18,6 +18,7 @@ from brainlm.io.bids import read_events
 from brainlm.io.language import load_weights
 from brainlm.io.store import load_model_series, load_table, read_index
 from brainlm.records import Space
+from brainlm.steps._eeg_runs import add_words, common_electrodes, eeg_timing, load_step_confounds, load_steps
 from brainlm.stimuli.embeddings import join_tokens, tokenize
 from brainlm.stimuli.text_space import TextSpace
 
@@ -30,12 +31,13 @@ class Sources:
     derivatives: Path
     stimuli: Path
     bids_root: Path
+    modality: str = "fmri"
 
 
 def story_rows(sources: Sources) -> pd.DataFrame:
-    """Rows of the run table that are fMRI, tell a story and are not excluded."""
+    """Rows of the run table of the modality that tell a story and are not excluded."""
     table = read_index(sources.index)
-    return table[(table["modality"] == "fmri") & (table["use"] == "story") & (table["excluded"] == "")]
+    return table[(table["modality"] == sources.modality) & (table["use"] == "story") & (table["excluded"] == "")]
 
 
 def make_split(sources: Sources, subject: str, protocol: str, settings: dict) -> Split:
@@ -52,7 +54,9 @@ def make_split(sources: Sources, subject: str, protocol: str, settings: dict) ->
 
 
 def make_timing(sources: Sources, settings: dict) -> Timing:
-    """Samples of windows and delays; all story runs must have one repetition time."""
+    """Samples of windows and delays; fMRI runs must have one repetition time, EEG has the config's step."""
+    if sources.modality == "eeg":
+        return eeg_timing(settings)
     times = sorted(set(story_rows(sources)["t_r"].astype(float)))
     if len(times) != 1:
         raise DataError(f"expected one repetition time in all story runs, got {times} s. Exclude some, or resample.")
@@ -60,13 +64,15 @@ def make_timing(sources: Sources, settings: dict) -> Timing:
 
 
 def common_space(sources: Sources, recordings: Sequence[str]) -> Space:
-    """Voxels that the masks of all ``recordings`` share.
+    """Voxels that the masks of all ``recordings`` share, or electrodes that all have.
 
     Raises
     ------
     DataError
-        If grids differ, or no voxel is common.
+        If grids differ, or no voxel or fewer than two electrodes are common.
     """
+    if sources.modality == "eeg":
+        return common_electrodes(sources.derivatives, recordings)
     spaces = [load_model_series(sources.derivatives, name)[1] for name in recordings]
     for name, space in zip(recordings, spaces, strict=True):
         if space.mask.shape != spaces[0].mask.shape or not np.allclose(space.affine, spaces[0].affine, atol=1e-3):
@@ -80,14 +86,17 @@ def common_space(sources: Sources, recordings: Sequence[str]) -> Space:
 def load_runs(
     sources: Sources,
     recordings: Sequence[str],
-    mask: Bool[np.ndarray, "x y z"],
+    place: Space,
     space: TextSpace,
     timing: Timing,
     subjects: Sequence[str],
 ) -> list[StoryRun]:
-    """Aligned runs of ``recordings`` in the voxels of ``mask``; a subject outside ``subjects`` gets the number -1."""
+    """Aligned runs of ``recordings`` in the voxels or electrodes of ``place``.
+
+    A subject outside ``subjects`` gets the number -1.
+    """
     rows = story_rows(sources).set_index("recording")
-    return [_load_run(sources, name, rows.loc[name], mask, space, timing, subjects) for name in recordings]
+    return [_load_run(sources, name, rows.loc[name], place, space, timing, subjects) for name in recordings]
 
 
 def load_tokens(path: Path) -> pd.DataFrame:
@@ -110,13 +119,18 @@ def load_words(path: Path) -> pd.DataFrame:
 
 
 def load_model(folder: Path, timing: Timing) -> tuple[BrainModel, Space, dict]:
-    """The brain model that train_decoder wrote, ready to decode, its voxels, and the facts beside it."""
+    """The brain model that train_decoder wrote, ready to decode, its voxels or electrodes, and the facts beside it."""
     state, facts = load_weights(folder)
-    mask = np.zeros(facts["shape"], dtype=bool)
-    mask.ravel()[facts["voxels"]] = True
-    model = BrainModel(torch.from_numpy(mask), facts["coordinates"], timing, **facts["encoder"])
+    if facts.get("modality") == "eeg":
+        space = Space(electrodes=tuple(facts["electrodes"]))
+        model = BrainModel.of_sensors(len(space), facts["latencies"], facts["coordinates"], timing, **facts["encoder"])
+    else:
+        mask = np.zeros(facts["shape"], dtype=bool)
+        mask.ravel()[facts["voxels"]] = True
+        space = Space(mask, np.array(facts["affine"]))
+        model = BrainModel.of_volumes(torch.from_numpy(mask), facts["coordinates"], timing, **facts["encoder"])
     model.load_state_dict(state)
-    return model.eval(), Space(mask, np.array(facts["affine"])), facts
+    return model.eval(), space, facts
 
 
 def save_in_volume(values: Float[np.ndarray, " voxels"], space: Space) -> Float[np.ndarray, "x y z"]:
@@ -126,29 +140,36 @@ def save_in_volume(values: Float[np.ndarray, " voxels"], space: Space) -> Float[
     return volume
 
 
-def _load_run(sources, name, row, mask, space, timing, subjects) -> StoryRun:
-    series, own, facts = load_model_series(sources.derivatives, name)
-    columns = mask[own.mask]
-    events = read_events(sources.bids_root / row["events"])
-    story_events = events[events["trial_type"] == "story"] if (events["trial_type"] == "story").any() else events
-    return align_story(
-        name,
-        row["story"],
-        list(subjects).index(row["subject"]) if row["subject"] in subjects else -1,
-        np.asarray(series[:, columns]),
-        facts["start_time"],
-        float(story_events["onset"].iloc[0]),
-        load_tokens(sources.stimuli / f"{row['story']}_words.tsv"),
-        timing,
-        space.coordinates,
-        join_tokens,
+def _load_run(sources, name, row, place, space, timing, subjects) -> StoryRun:
+    onset = story_onset(sources, row)
+    tokens = load_tokens(sources.stimuli / f"{row['story']}_words.tsv")
+    subject = list(subjects).index(row["subject"]) if row["subject"] in subjects else -1
+    if sources.modality == "eeg":
+        series, start_time = load_steps(sources.derivatives, name, place.electrodes, onset, timing.t_r)
+    else:
+        found, own, facts = load_model_series(sources.derivatives, name)
+        series, start_time = np.asarray(found[:, place.mask[own.mask]]), facts["start_time"]
+    run = align_story(
+        name, row["story"], subject, series, start_time, onset, tokens, timing, space.coordinates, join_tokens
     )
+    return add_words(run, tokens, onset - start_time, space, timing) if sources.modality == "eeg" else run
 
 
-def load_confounds(sources: Sources, recording: str) -> pd.DataFrame:
-    """Confounds of a run, as preprocess_fmri wrote them."""
-    stem = sources.derivatives / "brainlm-fmri" / recording
-    return load_table(stem.with_name(f"{stem.name}_desc-confounds_timeseries.tsv"))
+def load_confounds(sources: Sources, run: StoryRun, timing: Timing) -> pd.DataFrame:
+    """Confounds of a run, a row a sample of its series."""
+    if sources.modality == "eeg":
+        onset = story_onset(sources, story_rows(sources).set_index("recording").loc[run.recording])
+        return load_step_confounds(sources.derivatives, run.recording, onset, timing.t_r, len(run.series))
+    stem = sources.derivatives / "brainlm-fmri" / run.recording
+    table = load_table(stem.with_name(f"{stem.name}_desc-confounds_timeseries.tsv"))
+    return table[[c for c in table if c.startswith(("trans_", "rot_")) or c in ("global_signal", "dvars")]].fillna(0)
+
+
+def story_onset(sources: Sources, row: pd.Series) -> float:
+    """When the story of a run begins (s of the recording)."""
+    events = read_events(sources.bids_root / row["events"])
+    told = events[events["trial_type"] == "story"] if (events["trial_type"] == "story").any() else events
+    return float(told["onset"].iloc[0])
 
 
 def _names(values: pd.Series) -> str:

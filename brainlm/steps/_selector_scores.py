@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from brainlm.decoding.eeg_filters import encoding_gates, products
 from brainlm.decoding.encoding import encoding_map
 from brainlm.io.fmri import load_series, load_volume
 from brainlm.io.language import load_weights
-from brainlm.io.store import load_json
+from brainlm.io.store import load_json, load_table
 from brainlm.steps._language import Language
 from brainlm.steps._runs import Sources, load_model, load_runs, make_timing
 
@@ -50,12 +51,46 @@ def score_selector(
     return row | _other_maps(sources, unit, language, settings, planted)
 
 
+def score_sensors(
+    sources: Sources, unit: Path, language: Language, settings: dict, truth: Path, seed: int
+) -> dict[str, object]:
+    """The same for EEG: a sensor's rate is the sum over its latencies."""
+    facts = load_weights(unit)[1]
+    gates = load_table(unit / "gates.tsv")
+    rates = gates.groupby("electrode", sort=False)["rate"].sum()
+    chosen = gates[gates["selected"] == 1]
+    row = {
+        "beta": settings["eeg_decoder"]["beta"],
+        "threshold": float(chosen["rate"].min()) if len(chosen) else float("nan"),
+        "gates_kept": len(chosen),
+        "gates": len(gates),
+        "sensors_kept": chosen["electrode"].nunique(),
+        "sensors": len(rates),
+        "rate_total_nats": float(gates["rate"].sum()),
+    }
+    known = truth / f"sub-{facts['subject']}_eeg.json"
+    if not known.exists():
+        return row
+    planted = rates.index.isin(load_json(known)["content_sensors"])
+    timing = make_timing(sources, settings)
+    space = load_model(unit, timing)[1]
+    runs = load_runs(sources, load_json(unit / "split.json")["training"], space, language.space, timing, [])
+    parts = [products(run, "words", len(space), facts["latencies"], timing) for run in runs]
+    encoding = encoding_gates(parts).reshape(len(space), -1).max(axis=1)
+    random = np.random.default_rng(seed).normal(size=len(rates))
+    return row | {
+        "auc": _auc(planted, rates.to_numpy()),
+        "auc_random": _auc(planted, random),
+        "auc_encoding_map": _auc(planted, encoding),
+    }
+
+
 def _other_maps(sources, unit: Path, language: Language, settings: dict, planted: np.ndarray) -> dict[str, float]:
     """AUC of variance, temporal SNR, word-rate and encoding-model maps of the same subject's training runs."""
     timing = make_timing(sources, settings)
     _, space, facts = load_model(unit, timing)
     recordings = load_json(unit / "split.json")["training"]
-    runs = load_runs(sources, recordings, space.mask, language.space, timing, facts["subjects"])
+    runs = load_runs(sources, recordings, space, language.space, timing, facts["subjects"])
     variance, tsnr = np.zeros(len(planted)), np.zeros(len(planted))
     for recording in recordings:
         stem = sources.derivatives / "brainlm-fmri" / recording

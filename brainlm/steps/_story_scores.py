@@ -1,6 +1,6 @@
 """Scores of decoded stories: identification, decoded text, controls and the gain."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,9 +47,9 @@ def score_stories(sources: Sources, units: list[Path], language: Language, setti
     timing = make_timing(sources, settings)
     model, space, facts = load_model(units[0], timing)
     split = load_json(units[0] / "split.json")
-    runs = load_runs(sources, split["test"], space.mask, language.space, timing, facts["subjects"])
+    runs = load_runs(sources, split["test"], space, language.space, timing, facts["subjects"])
     test = _gather(sources, runs, timing)
-    training = load_runs(sources, split["training"], space.mask, language.space, timing, facts["subjects"])
+    training = load_runs(sources, split["training"], space, language.space, timing, facts["subjects"])
     _audit(sources, split, training, test, timing, facts)
     predicted = [
         predict(model, brain_windows(run, usable_starts(run, timing), timing), run.subject, timing) for run in runs
@@ -258,7 +258,7 @@ def _mean_windows(run: StoryRun, steps: np.ndarray, timing: Timing) -> np.ndarra
 
 
 def _noisy(run: StoryRun, seed: int) -> StoryRun:
-    return StoryRun(**(vars(run) | {"series": phase_randomized(np.asarray(run.series), seed)}))
+    return replace(run, series=phase_randomized(np.asarray(run.series), seed))
 
 
 def _by_story(test: Test, texts: list[str], order) -> list[str]:
@@ -275,15 +275,12 @@ def _other_story(test: Test, texts: list[str]) -> list[str]:
 
 
 def _confound_coordinates(sources, test: Test, training: list[StoryRun], timing: Timing) -> np.ndarray:
-    """Coordinates predicted by ridge from movement and the global signal alone, fitted on the training runs."""
+    """Coordinates predicted by ridge from confounds alone (movement; eyes, muscles), fitted on training."""
 
     def inputs(run: StoryRun, steps: np.ndarray) -> np.ndarray:
-        table = load_confounds(sources, run.recording)
-        table = table[[c for c in table if c.startswith(("trans_", "rot_")) or c in ("global_signal", "dvars")]].fillna(
-            0
-        )
+        table = load_confounds(sources, run, timing)
         scaled = (table - table.mean()) / table.std().replace(0, 1)
-        series = StoryRun(**(vars(run) | {"series": scaled.to_numpy()}))
+        series = replace(run, series=scaled.to_numpy())
         return brain_windows(series, steps, timing).reshape(len(steps), -1)
 
     fit = [(inputs(run, usable_starts(run, timing)), run.coordinates[usable_starts(run, timing)]) for run in training]

@@ -7,7 +7,7 @@ import yaml
 
 from brainlm.config import SCHEMA, fill_config
 from brainlm.errors import ConfigError
-from brainlm.workflow import Plan
+from brainlm.workflow import Plan, decoded_protocols
 
 
 def check(*, config: Path) -> None:
@@ -26,7 +26,7 @@ def check(*, config: Path) -> None:
     counts = plan.table.groupby(["modality", "task", "use"]).size()
     for (modality, task, use), n in counts.items():
         print(f"{modality} {task} ({use}): {n} recordings")
-    for protocol in plan.config["evaluation"]["protocols"]:
-        print(f"decoding, {protocol}: {len(plan.scores('', protocol))} subject x seed")
+    for protocol in sorted({name for names in decoded_protocols(plan.config).values() for name in names}):
+        print(f"decoding, {protocol}: {len(plan.scores('', protocol))} subject x modality x seed")
     print(f"networks to train: {len(plan.networks('', ''))}")
     print(f"GPU: {torch.cuda.get_device_name() if torch.cuda.is_available() else 'none found'}")

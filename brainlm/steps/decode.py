@@ -40,11 +40,12 @@ def decode(
     The decoder reads brain features only; the true text is added to the table afterwards. identification.npz holds
     the brain's scores of every test window's text.
     """
-    sources = Sources(index, derivatives, stimuli, bids_root)
+    facts = load_weights(model)[1]
+    sources = Sources(index, derivatives, stimuli, bids_root, facts.get("modality", "fmri"))
     language = load_language(language_model)
     place = resolve_device(device)
     language.decoder.to(place)
-    if load_weights(model)[1]["kind"] == "labels":
+    if facts["kind"] == "labels":
         table, arrays = _decode_labels(sources, model, language, settings)
     else:
         table, arrays = _decode_stories(sources, model, language, settings, place)
@@ -100,7 +101,7 @@ def _decode_stories(sources, folder: Path, language: Language, settings: dict, p
     model, space, facts = load_model(folder, timing)
     model.to(place)
     split = load_json(folder / "split.json")
-    runs = load_runs(sources, split["test"], space.mask, language.space, timing, facts["subjects"])
+    runs = load_runs(sources, split["test"], space, language.space, timing, facts["subjects"])
     rows, arrays = [], {"scores": [], "onsets": [], "stories": [], "labels": [], "word_counts": []}
     starts = [separate_starts(run, timing) for run in runs]
     if not any(len(steps) for steps in starts):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from brainlm.figures.decoding import draw_subjects
@@ -23,8 +24,8 @@ SHORT = {
 }
 METRICS = tuple(SHORT)
 CAPTION = (
-    "A row a subject, protocol and seed. low and high: 95 % interval of the gain; rank: identification; matched: among "
-    "texts of like length, beside rate only; text: by the decoded text alone"
+    "A row a subject, modality, protocol and seed. low and high: 95 % interval of the gain; rank: identification; "
+    "matched: among texts of like length, beside rate only; text: by the decoded text alone"
 )
 
 
@@ -58,6 +59,7 @@ def _headline(decoding: pd.DataFrame) -> str:
     if decoding.empty:
         return group_headline(decoding)
     gains = decoding[decoding["metric"] == "gain"]
+    gains = gains[gains["modality"] == ("fmri" if "fmri" in set(gains["modality"]) else "eeg")]
     first = "within" if "within" in set(gains["protocol"]) else next(iter(gains["protocol"]), "within")
     return group_headline(gains[gains["protocol"] == first])
 
@@ -71,30 +73,52 @@ def _decoding_sections(decoding: pd.DataFrame) -> list[Section]:
     own["label"] = _labels(own)
     metrics = [name for name in METRICS if name in set(own["metric"])]
     alt = "Gain and scores of every subject and protocol with 95 % intervals"
-    columns = ["subject", "protocol", "seed", "metric", "value", "ci_low", "ci_high", "p", "p_gain", "n", "n_effective"]
+    columns = [
+        "subject",
+        "modality",
+        "protocol",
+        "seed",
+        "metric",
+        "value",
+        "ci_low",
+        "ci_high",
+        "p",
+        "p_gain",
+        "n",
+        "n_effective",
+    ]
     chance = float(own.loc[own["metric"] == "accuracy", "null"].mean()) if "accuracy" in metrics else 0.5
     caption = f"{alt}; dashes: no gain, or chance."
     section.add_plot(draw_subjects(own, metrics, chance), "subjects", alt, caption, own[columns])
     section.add_table(_subject_table(decoding, own, metrics), CAPTION, "subjects-table")
-    zero = own[(own["protocol"] == "zero_shot") & (own["metric"] == "identification_rank_matched")]
+    zero = own[
+        (own["modality"] == "fmri")
+        & (own["protocol"] == "zero_shot")
+        & (own["metric"] == "identification_rank_matched")
+    ]
     section.add_text(zero_shot_sentence(zero))
     controls = decoding[decoding["metric"].isin(["content_word_recall", "accuracy"])]
-    means = controls.groupby(["protocol", "metric", "decoder"], sort=False)["value"].agg(
+    means = controls.groupby(["modality", "protocol", "metric", "decoder"], sort=False)["value"].agg(
         ["mean", "min", "max", "count"]
     )
-    means = means.reset_index().rename(columns={"count": "units"}).sort_values(["protocol", "mean"], ascending=[1, 0])
+    means = (
+        means.reset_index()
+        .rename(columns={"count": "units"})
+        .sort_values(["modality", "protocol", "mean"], ascending=[0, 1, 0])
+    )
     section.add_table(means, "The decoder beside its controls, over subjects", "controls")
     return [section]
 
 
 def _labels(rows: pd.DataFrame) -> pd.Series:
     labels = "sub-" + rows["subject"].astype(str) + " " + rows["protocol"].str.replace("_", "-")
+    labels += np.where(rows["modality"] == "eeg", " EEG", "")
     return labels + (" seed " + rows["seed"].astype(str) if rows["seed"].nunique() > 1 else "")
 
 
 def _subject_table(decoding: pd.DataFrame, own: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
     """One row a subject, protocol and seed: gain with interval and p, then each rank with its p, and rate_only."""
-    keys = ["subject", "protocol", "seed"]
+    keys = ["subject", "modality", "protocol", "seed"]
     rate = decoding[(decoding["decoder"] == "rate_only") & (decoding["metric"] == "identification_rank_matched")]
     rows = []
     for names, part in own.groupby(keys, sort=True):

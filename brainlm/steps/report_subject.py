@@ -32,7 +32,7 @@ def report_subject(*, results: Path, subject: str, out: Path) -> None:
     sections = [section for group in groups for section in decoding_sections(group, told)]
     if not groups:
         sections.append(Section("Decoding"))
-        sections[0].add_text("Nothing was decoded for this subject: no task with a story or labels in fMRI.")
+        sections[0].add_text("Nothing was decoded for this subject: no task with a story or labels was asked for.")
     files = [results / "tables" / f"{name}.tsv" for name in TABLES]
     files += [path for unit in units for path in unit.iterdir() if path.is_file()]
     files += results.glob(f"derivatives/brainlm-fmri/sub-{subject}/**/*_desc-quality.npz")
@@ -67,6 +67,7 @@ def _gains(decoding: pd.DataFrame) -> pd.DataFrame:
     gains = decoding[decoding["metric"] == "gain"]
     if gains.empty:
         raise DataError("tables/decoding.tsv: expected a row of the metric gain, found none. Score again.")
+    gains = gains[gains["modality"] == ("fmri" if "fmri" in set(gains["modality"]) else "eeg")]
     first = "within" if "within" in set(gains["protocol"]) else gains["protocol"].iloc[0]
     return gains[gains["protocol"] == first].sort_values("seed", kind="stable")
 

@@ -12,7 +12,7 @@ from brainlm.io.store import load_json, save_table
 from brainlm.steps._label_scores import score_labels
 from brainlm.steps._language import load_language
 from brainlm.steps._runs import Sources
-from brainlm.steps._selector_scores import score_selector
+from brainlm.steps._selector_scores import score_selector, score_sensors
 from brainlm.steps._story_scores import score_stories
 
 logger = logging.getLogger(__name__)
@@ -42,8 +42,9 @@ def score_decoder(
     ``units`` are all folds of one subject, protocol and seed. ``truth`` is the folder with the planted voxels of a
     simulated data set, or none. A leak stops the job.
     """
-    sources = Sources(index, derivatives, stimuli, bids_root)
     facts = [load_weights(unit)[1] for unit in units]
+    modality = facts[0].get("modality", "fmri")
+    sources = Sources(index, derivatives, stimuli, bids_root, modality)
     _check_fitted(units)
     language = load_language(language_model)
     score = score_labels if facts[0]["kind"] == "labels" else score_stories
@@ -54,7 +55,7 @@ def score_decoder(
         "seed": facts[0]["seed"],
     }
     common = known | {
-        "modality": "fmri",
+        "modality": modality,
         "protocol": facts[0]["protocol"],
         "fold": "all" if len(units) > 1 else facts[0]["fold"],
         "oracle_timing": "no",
@@ -62,8 +63,11 @@ def score_decoder(
     }
     table = pd.DataFrame(rows).assign(**common)
     save_table(out, table.reindex(columns=COLUMNS))
+    score_gates = score_sensors if modality == "eeg" else score_selector
     selector = [
-        score_selector(sources, unit, language, settings, truth, seed) | known | {"fold": fact["fold"]}
+        score_gates(sources, unit, language, settings, truth, seed)
+        | known
+        | {"fold": fact["fold"], "modality": modality}
         for unit, fact in zip(units, facts, strict=True)
     ]
     save_table(out.with_name(out.name.replace("_scores.tsv", "_selector.tsv")), pd.DataFrame(selector))

@@ -12,7 +12,7 @@ from brainlm.workflow import BRAIN, NETWORK, SCORES, Plan
 
 PROTOCOLS = ("within", "zero_shot")
 SELECTOR_COLUMNS = [
-    *("dataset", "subject", "fold", "seed", "protocol", "beta", "threshold", "auc", "precision_at_100"),
+    *("dataset", "subject", "fold", "seed", "modality", "protocol", "beta", "threshold", "auc", "precision_at_100"),
     *("auc_encoding_map", "auc_random", "voxels_kept", "dice_over_seeds"),
 ]
 LEARNING_COLUMNS = [
@@ -70,7 +70,8 @@ def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _selector_row(path: Path) -> pd.DataFrame:
-    return _read(path).assign(protocol=re.search(r"_protocol-(.+)_seed-", path.name)[1])
+    modality, protocol = re.search(r"_modality-(.+)_protocol-(.+)_seed-", path.name).groups()
+    return _read(path).assign(modality=modality, protocol=protocol)
 
 
 def _quality(results: Path, index: pd.DataFrame) -> pd.DataFrame:

@@ -13,13 +13,15 @@ from brainlm.decoding.encoding import encoding_map, starting_logits
 from brainlm.decoding.refit import Choice, refit
 from brainlm.decoding.selector import Gates
 from brainlm.decoding.split import Split
-from brainlm.decoding.train import BrainModel, fit_rate_scale, train
+from brainlm.decoding.train import BrainModel, fit_rate_scale
 from brainlm.decoding.windows import StoryRun, Timing
 from brainlm.errors import DataError, choose
 from brainlm.io.fmri import save_volume
 from brainlm.io.language import save_weights
 from brainlm.io.store import save_json, save_table
 from brainlm.records import Space
+from brainlm.steps._eeg_units import fit_sensors, gate_table
+from brainlm.steps._gates import train_gates
 from brainlm.steps._label_runs import decodes_labels, train_label_decoder
 from brainlm.steps._language import load_language
 from brainlm.steps._runs import Sources, common_space, load_runs, make_split, make_timing, save_in_volume, story_rows
@@ -43,17 +45,19 @@ def train_decoder(
     settings: dict,
     device: str,
     out: Path,
+    modality: str = "fmri",
 ) -> None:
     """Train the gates by gradient from an encoding model on, then choose voxels and refit the readout by validation.
 
     Writes the folder ``out``: model.safetensors and model.json, split.json, rate.nii.gz and timing_rate.nii.gz (nats a
-    sample and voxel), selected.nii.gz, history.tsv, choices.tsv.
+    sample and voxel), selected.nii.gz, history.tsv, choices.tsv; for EEG gates.tsv in place of the volumes.
     """
     choose("protocol", protocol, PROTOCOLS)
+    choose("modality", modality, ("fmri", "eeg"))
     place = resolve_device(device)
     torch.manual_seed(seed)
-    sources = Sources(index, derivatives, stimuli, bids_root)
-    if decodes_labels(sources):
+    sources = Sources(index, derivatives, stimuli, bids_root, modality)
+    if modality == "fmri" and decodes_labels(sources):
         train_label_decoder(sources, language_model, subject, fold, seed, settings, place, out)
         return
     if fold != 0:
@@ -63,22 +67,29 @@ def train_decoder(
     space = common_space(sources, [*split.training, *split.validation, *split.test])
     subjects = sorted(set(_subjects(sources, split.training)))
     text_space = load_language(language_model).space
-    training = load_runs(sources, split.training, space.mask, text_space, timing, subjects)
-    validation = load_runs(sources, split.validation, space.mask, text_space, timing, subjects)
-    model, history = fit_selector(training, space, timing, len(subjects), settings, seed, place)
-    choices = _refit(model, training, validation, timing, settings["selector"]["sizes"])
+    training = load_runs(sources, split.training, space, text_space, timing, subjects)
+    validation = load_runs(sources, split.validation, space, text_space, timing, subjects)
+    if modality == "eeg":
+        model, history, choices, own = fit_sensors(training, validation, space, timing, subjects, settings, seed, place)
+    else:
+        model, history = fit_selector(training, space, timing, len(subjects), settings, seed, place)
+        choices = _refit(model, training, validation, timing, settings["selector"]["sizes"])
+        own = {
+            "encoder": encoder_options(settings, len(subjects)),
+            "shape": list(space.mask.shape),
+            "voxels": np.flatnonzero(space.mask).tolist(),
+            "affine": space.affine.tolist(),
+        }
     facts = {
         "kind": "story",
+        "modality": modality,
         "subject": subject,
         "protocol": protocol,
         "fold": fold,
         "seed": seed,
         "subjects": subjects,
         "coordinates": training[0].coordinates.shape[1],
-        "encoder": encoder_options(settings, len(subjects)),
-        "shape": list(space.mask.shape),
-        "voxels": np.flatnonzero(space.mask).tolist(),
-        "affine": space.affine.tolist(),
+        **own,
         "chosen": {name: asdict(tried[0]) for name, tried in choices.items()},
         "fitted_on": {
             "gates and readout": list(split.training),
@@ -105,32 +116,14 @@ def fit_selector(
 ) -> tuple[BrainModel, list[dict]]:
     """Train the gates of a new model; returns it with its history."""
     options = settings["selector"]
-    model = BrainModel(
-        torch.from_numpy(space.mask), training[0].coordinates.shape[1], timing, **encoder_options(settings, subjects)
-    ).to(place)
+    width = training[0].coordinates.shape[1]
+    mask = torch.from_numpy(space.mask)
+    model = BrainModel.of_volumes(mask, width, timing, **encoder_options(settings, subjects)).to(place)
     if options["start"] == "encoding":
         scale = fit_rate_scale(training)
         _start(model.content.gates, encoding_map(training, [run.coordinates for run in training], timing))
         _start(model.rate.gates, encoding_map(training, [scale.z(run) for run in training], timing))
-    named = ("batch_size", "learning_rate", "gate_learning_rate", "weight_decay")
-    history = []
-    steps = train(
-        model,
-        training,
-        timing,
-        options["updates"],
-        options["beta"],
-        **{n: options[n] for n in named},
-        seed=seed,
-        device=place,
-    )
-    try:
-        for row in steps:
-            logger.info("update %(update)d: contrast %(contrast).3f, rate %(rate).3f nats", row)
-            history.append(row)
-    except FloatingPointError as error:
-        raise DataError(f"Training diverged: {error} See selector.learning_rate in the config.") from error
-    return model, history
+    return model, train_gates(model, training, timing, options, seed, place)
 
 
 def _start(gates: Gates, encoding: np.ndarray) -> None:
@@ -149,16 +142,23 @@ def save_unit(
 ) -> None:
     """Write everything that one trained unit leaves behind."""
     save_weights(out, model.state_dict(), facts)
-    for name, encoder in (("rate", model.content), ("timing_rate", model.rate)):
-        volume = save_in_volume(encoder.gates.rate().detach().cpu().numpy(), space)
-        save_volume(out / f"{name}.nii.gz", volume, space.affine)
-    selected = save_in_volume(model.content.gates.selected.cpu().numpy(), space)
-    save_volume(out / "selected.nii.gz", selected.astype(np.uint8), space.affine)
+    if space.mask is None:
+        save_table(out / "gates.tsv", gate_table(model, space, facts["latency_step_s"]))
+    else:
+        _save_maps(out, model, space)
     seconds = pd.DataFrame(history)
     save_table(out / "history.tsv", seconds.drop(columns="seconds", errors="ignore"))
     rows = [asdict(choice) | {"head": head} for head, tried in choices.items() for choice in tried]
     save_table(out / "choices.tsv", pd.DataFrame(rows))
     save_json(out / "split.json", split.to_dict() | {"fitted_on": facts["fitted_on"]})
+
+
+def _save_maps(out: Path, model: BrainModel, space: Space) -> None:
+    for name, encoder in (("rate", model.content), ("timing_rate", model.rate)):
+        volume = save_in_volume(encoder.gates.rate().detach().cpu().numpy(), space)
+        save_volume(out / f"{name}.nii.gz", volume, space.affine)
+    selected = save_in_volume(model.content.gates.selected.cpu().numpy(), space)
+    save_volume(out / "selected.nii.gz", selected.astype(np.uint8), space.affine)
 
 
 def _refit(model, training, validation, timing, sizes) -> dict[str, list[Choice]]:

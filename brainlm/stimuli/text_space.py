@@ -23,6 +23,11 @@ class TextSpace:
         counts = np.array([[len(tokens)] for tokens in texts], dtype=float)
         return (self.embedding.text_vectors(texts) - self.intercept - counts * self.slope) @ self.rotation
 
+    def token_parts(self, tokens: Sequence[str]) -> Float[np.ndarray, "tokens coordinates"]:
+        """What each token adds to the coordinates of its text, before division by the number of tokens."""
+        vectors = np.concatenate([self.embedding.text_vectors([[token] for token in tokens]), self.intercept[None]])
+        return (vectors[:-1] - vectors[-1]) @ self.rotation
+
 
 def fit_text_space(embedding: Embedding, texts: Sequence[Sequence[str]], coordinates: int) -> TextSpace:
     """Fit on ``texts`` (tokenized): regress the number of tokens out, keep the largest principal components.

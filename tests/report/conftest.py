@@ -70,7 +70,7 @@ def save_maps(unit: Path, seed: int) -> np.ndarray:
 
 
 def save_unit(results: Path, subject: str, protocol: str, kind: str, fold: int = 0, windows: int = 12) -> Path:
-    unit = results / "decoding" / f"sub-{subject}_protocol-{protocol}_fold-{fold}_seed-0"
+    unit = results / "decoding" / f"sub-{subject}_modality-fmri_protocol-{protocol}_fold-{fold}_seed-0"
     unit.mkdir(parents=True)
     mask, random = save_maps(unit, fold), np.random.default_rng(fold)
     facts = {"kind": kind, "subject": subject, "protocol": protocol, "fold": fold, "seed": 0, "shape": list(SHAPE)}
@@ -209,7 +209,14 @@ def make_study(tmp_path: Path) -> Path:
     rows = [row for subject, gain in gains.items() for row in decoding_rows(subject, "within", gain)]
     rows += decoding_rows("02", "zero_shot", (-0.04, -0.07, -0.01))
     selector = pd.DataFrame(
-        {"dataset": "made up", "subject": ["01", "02"], "fold": "0", "seed": 0, "protocol": "within"}
+        {
+            "dataset": "made up",
+            "subject": ["01", "02"],
+            "fold": "0",
+            "seed": 0,
+            "modality": "fmri",
+            "protocol": "within",
+        }
     )
     save(results / "tables" / "decoding.tsv", pd.DataFrame(rows))
     save(results / "tables" / "selector.tsv", selector.assign(auc=0.91, auc_random=0.5, voxels_kept=57, voxels=441))

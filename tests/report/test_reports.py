@@ -87,7 +87,9 @@ def test_ranks_stand_beside_chance_null_and_word_count(drawn):
 
 
 def test_examples_are_the_first_then_best_median_and_worst(made_up, drawn):
-    decoded = pd.read_csv(made_up / "decoding" / "sub-01_protocol-within_fold-0_seed-0" / "decoded.tsv", sep="\t")
+    decoded = pd.read_csv(
+        made_up / "decoding" / "sub-01_modality-fmri_protocol-within_fold-0_seed-0" / "decoded.tsv", sep="\t"
+    )
     page = drawn["01"]
     said = [re.sub("<.*?>", "", text) for text in re.findall(r"<dt>said</dt><dd>(.*?)</dd>", page.html)]
     assert said[:6] == decoded["true"].tolist()[:6] and len(said) == 9
@@ -109,7 +111,7 @@ def test_every_part_stands_in_order(drawn):
 
 
 def test_a_leak_is_told_not_hidden(study, undrawn):
-    path = study / "decoding" / "sub-01_protocol-within_fold-0_seed-0" / "split.json"
+    path = study / "decoding" / "sub-01_modality-fmri_protocol-within_fold-0_seed-0" / "split.json"
     path.write_text(
         path.read_text().replace(
             '{"gates": ["sub-01/func/sub-01_task-story_run-1"', '{"gates": ["sub-01/func/sub-01_task-story_run-3"'

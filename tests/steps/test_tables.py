@@ -10,6 +10,7 @@ RUNS = [
 ]
 SETTINGS = {
     "evaluation": {"protocols": {"within": "all"}, "seeds": [0]},
+    "eeg_decoder": {"protocols": {}},
     "learning": {"networks": ["mlp"], "learning_rules": ["oja"], "seeds": [0]},
 }
 
@@ -26,7 +27,7 @@ def make_results(folder):
         ("01", "zero_shot", 0),
         ("02", "within", 0),
     ):
-        stem = f"sub-{subject}_protocol-{protocol}_seed-{seed}"
+        stem = f"sub-{subject}_modality-fmri_protocol-{protocol}_seed-{seed}"
         row = pd.DataFrame([{"subject": subject, "protocol": protocol, "seed": seed, "metric": "gain", "value": 0.1}])
         save_table(folder / "decoding" / f"{stem}_scores.tsv", row)
         save_table(folder / "decoding" / f"{stem}_selector.tsv", row[["subject", "seed"]].assign(auc=0.9))

@@ -76,7 +76,11 @@ TABLE = pd.DataFrame({"modality": "fmri", "subject": ["01", "02"], "use": "story
     ],
 )
 def test_what_decoding_names_must_be_in_the_data(protocols, stories, uses, message):
-    config = {"evaluation": {"protocols": protocols}, "splits": {"test_stories": stories}}
+    config = {
+        "evaluation": {"protocols": protocols},
+        "eeg_decoder": {"protocols": {}},
+        "splits": {"test_stories": stories},
+    }
     with pytest.raises(ConfigError, match=re.escape(message)):
         check_decoding(config, TABLE.assign(use=uses))
     check_decoding(config | {"evaluation": {"protocols": {}}}, TABLE)
@@ -234,4 +238,6 @@ def test_the_tiny_study_runs_reruns_nothing_and_repeats_itself(tmp_path):
     assert {"lm_only", "shifted", "other_story", "rate_only"} <= set(decoding["decoder"])
     headline = decoding[(decoding["metric"] == "gain") & (decoding["subject"] == 1)]
     assert len(headline) == 1
-    assert json.loads((first / "results/decoding/sub-01_protocol-within_fold-0_seed-0/split.json").read_text())["test"]
+    assert json.loads(
+        (first / "results/decoding/sub-01_modality-fmri_protocol-within_fold-0_seed-0/split.json").read_text()
+    )["test"]

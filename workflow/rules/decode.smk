@@ -1,5 +1,8 @@
 # The language model once; then a unit a subject, protocol, fold and seed; then scores over all folds.
-TRAINING = ("selector", "splits", "evaluation.window_s", "fmri.label_lag_s")
+TRAINING = {
+    "fmri": ("selector", "splits", "evaluation.window_s", "fmri.label_lag_s"),
+    "eeg": ("selector", "splits", "evaluation.window_s", "eeg_decoder"),
+}
 SEARCH = ("beam_width", "candidates", "temperature", "guidance")
 NULLS = ("evaluation.n_permutations", "evaluation.min_lag_s")
 UNIT = f"{RESULTS}/{UNIT}"
@@ -93,15 +96,17 @@ rule train_language_model:
 rule train_decoder:
     input:
         lambda wildcards: plan.decoded_recordings(
-            DERIVATIVES, wildcards.subject, wildcards.protocol
+            DERIVATIVES, wildcards.subject, wildcards.protocol, wildcards.modality
         ),
         rules.train_language_model.output,
         rules.stimuli.output,
-        lambda wildcards: plan.decoded_events(wildcards.subject, wildcards.protocol),
+        lambda wildcards: plan.decoded_events(
+            wildcards.subject, wildcards.protocol, wildcards.modality
+        ),
         index=ancient(INDEX),
     output:
         multiext(
-            f"{UNIT}/",
+            UNIT.replace("{modality}", "{modality,fmri}") + "/",
             "model.safetensors",
             "model.json",
             "split.json",
@@ -112,9 +117,9 @@ rule train_decoder:
             "choices.tsv",
         ),
     log:
-        f"{RESULTS}/logs/train_decoder/sub-{{subject}}_{{protocol}}_{{fold}}_{{seed}}.log",
+        f"{RESULTS}/logs/train_decoder/sub-{{subject}}_{{modality}}_{{protocol}}_{{fold}}_{{seed}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/train_decoder/sub-{{subject}}_{{protocol}}_{{fold}}_{{seed}}.tsv"
+        f"{RESULTS}/benchmarks/train_decoder/sub-{{subject}}_{{modality}}_{{protocol}}_{{fold}}_{{seed}}.tsv"
     conda:
         "../../environment.yml"
     resources:
@@ -122,9 +127,9 @@ rule train_decoder:
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         **SOURCES,
-        settings=lambda wildcards: pick(config, *TRAINING),
+        settings=lambda wildcards: pick(config, *TRAINING[wildcards.modality]),
         rows=lambda wildcards: plan.decoded_digest(
-            wildcards.subject, wildcards.protocol
+            wildcards.subject, wildcards.protocol, wildcards.modality
         ),
         unit=lambda wildcards, output: os.path.dirname(output[0]),
         code=stamp(config, "train_decoder"),
@@ -132,21 +137,34 @@ rule train_decoder:
         RUN
         + " train_decoder"
         + FROM_SOURCES
-        + " --subject {wildcards.subject} --protocol {wildcards.protocol} "
+        + " --subject {wildcards.subject} --modality {wildcards.modality} --protocol {wildcards.protocol} "
         "--fold {wildcards.fold} --seed {wildcards.seed} --device {params.device} --out {params.unit:q} 2> {log:q}"
+
+
+use rule train_decoder as train_eeg_decoder with:
+    output:
+        multiext(
+            UNIT.replace("{modality}", "{modality,eeg}") + "/",
+            "model.safetensors",
+            "model.json",
+            "split.json",
+            "gates.tsv",
+            "history.tsv",
+            "choices.tsv",
+        ),
 
 
 rule decode_unit:
     input:
-        rules.train_decoder.output,
+        multiext(f"{UNIT}/", "model.safetensors", "model.json", "split.json"),
         index=ancient(INDEX),
     output:
         decoded=f"{UNIT}/decoded.tsv",
         identification=f"{UNIT}/identification.npz",
     log:
-        f"{RESULTS}/logs/decode/sub-{{subject}}_{{protocol}}_{{fold}}_{{seed}}.log",
+        f"{RESULTS}/logs/decode/sub-{{subject}}_{{modality}}_{{protocol}}_{{fold}}_{{seed}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/decode/sub-{{subject}}_{{protocol}}_{{fold}}_{{seed}}.tsv"
+        f"{RESULTS}/benchmarks/decode/sub-{{subject}}_{{modality}}_{{protocol}}_{{fold}}_{{seed}}.tsv"
     conda:
         "../../environment.yml"
     resources:
@@ -154,9 +172,11 @@ rule decode_unit:
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         **SOURCES,
-        settings=lambda wildcards: pick(config, *TRAINING, "decoder"),
+        settings=lambda wildcards: pick(
+            config, *TRAINING[wildcards.modality], "decoder"
+        ),
         rows=lambda wildcards: plan.decoded_digest(
-            wildcards.subject, wildcards.protocol
+            wildcards.subject, wildcards.protocol, wildcards.modality
         ),
         unit=lambda wildcards, output: os.path.dirname(output[0]),
         code=stamp(config, "decode"),
@@ -173,7 +193,11 @@ rule score_decoder:
         lambda wildcards: [
             f"{unit}/decoded.tsv"
             for unit in plan.units(
-                UNIT, wildcards.subject, wildcards.protocol, wildcards.seed
+                UNIT,
+                wildcards.subject,
+                wildcards.modality,
+                wildcards.protocol,
+                wildcards.seed,
             )
         ],
         index=ancient(INDEX),
@@ -181,9 +205,9 @@ rule score_decoder:
         scores=f"{SCORES}_scores.tsv",
         selector=f"{SCORES}_selector.tsv",
     log:
-        f"{RESULTS}/logs/score_decoder/sub-{{subject}}_{{protocol}}_{{seed}}.log",
+        f"{RESULTS}/logs/score_decoder/sub-{{subject}}_{{modality}}_{{protocol}}_{{seed}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/score_decoder/sub-{{subject}}_{{protocol}}_{{seed}}.tsv"
+        f"{RESULTS}/benchmarks/score_decoder/sub-{{subject}}_{{modality}}_{{protocol}}_{{seed}}.tsv"
     conda:
         "../../environment.yml"
     resources:
@@ -191,12 +215,18 @@ rule score_decoder:
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         **SOURCES,
-        settings=lambda wildcards: pick(config, *TRAINING, *NULLS, "decoder"),
+        settings=lambda wildcards: pick(
+            config, *TRAINING[wildcards.modality], *NULLS, "decoder"
+        ),
         rows=lambda wildcards: plan.decoded_digest(
-            wildcards.subject, wildcards.protocol
+            wildcards.subject, wildcards.protocol, wildcards.modality
         ),
         units=lambda wildcards: plan.units(
-            UNIT, wildcards.subject, wildcards.protocol, wildcards.seed
+            UNIT,
+            wildcards.subject,
+            wildcards.modality,
+            wildcards.protocol,
+            wildcards.seed,
         ),
         truth=plan.truth(),
         code=stamp(config, "score_decoder"),

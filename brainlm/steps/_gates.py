@@ -1,0 +1,41 @@
+"""What training of volumes and of sensors shares: the gates' gradient steps with a log line each tenth."""
+
+import logging
+
+import torch
+
+from brainlm.decoding.train import BrainModel, train
+from brainlm.decoding.windows import StoryRun, Timing
+from brainlm.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+
+def train_gates(
+    model: BrainModel,
+    training: list[StoryRun],
+    timing: Timing,
+    options: dict,
+    seed: int,
+    place: torch.device,
+) -> list[dict]:
+    """Train in place; returns the history. ``options`` are those of the config's section ``selector``."""
+    named = ("batch_size", "learning_rate", "gate_learning_rate", "weight_decay")
+    history = []
+    steps = train(
+        model,
+        training,
+        timing,
+        options["updates"],
+        options["beta"],
+        **{n: options[n] for n in named},
+        seed=seed,
+        device=place,
+    )
+    try:
+        for row in steps:
+            logger.info("update %(update)d: contrast %(contrast).3f, rate %(rate).3f nats", row)
+            history.append(row)
+    except FloatingPointError as error:
+        raise DataError(f"Training diverged: {error} See selector.learning_rate in the config.") from error
+    return history
