@@ -12,6 +12,8 @@ from brainlm.decoding.vocabulary import Vocabulary
 
 OVERSHOOT = 1.3  # no text of a batch grows beyond this multiple of the longest length that the features tell
 
+ITEMS = 12  # items drawn at once: the keys of more outgrow the memory that the allocator keeps
+
 
 class CharacterDecoder(nn.Module):
     """Writes text from features alone: the last feature is the length in characters, the others are content.
@@ -118,10 +120,14 @@ class CharacterDecoder(nn.Module):
         lengths = features[..., -1].mean(dim=1).round().long().clamp(1, self.longest - 1)
         chance = [torch.Generator().manual_seed(seed + i) for i in range(len(features))]
         drawn = torch.stack([torch.rand(self.longest, candidates, generator=own) for own in chance], dim=1)
-        numbers = sample_texts(
-            self, self.memory(features), masses, lengths, temperature, guidance, drawn.to(features.device)
-        )
-        return [[self.alphabet.decode(row).strip() for row in item] for item in numbers.tolist()]
+        memory, drawn = self.memory(features), drawn.to(features.device)
+        texts: list[list[str]] = []
+        for few in torch.arange(len(features), device=features.device).split(ITEMS):
+            numbers = sample_texts(
+                self, memory[few], masses[:, few], lengths[few], temperature, guidance, drawn[:, few]
+            )
+            texts += [[self.alphabet.decode(row).strip() for row in item] for item in numbers.tolist()]
+        return texts
 
     def _longest(self, features: Float[Tensor, "batch steps width"]) -> Int[Tensor, " batch"]:
         most = (OVERSHOOT * features[..., -1].mean(dim=1)).ceil().long() + 1

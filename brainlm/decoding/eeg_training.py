@@ -37,7 +37,7 @@ def start_encoder(
     _set_filters(encoder, behind(add(parts), encoder.gates.values().double().cpu().numpy()), None)
     units, wanted = window_units(encoder, training, targets, timing, usable_starts)
     wanted = (wanted - scale.mean) / scale.sd if targets == "rates" else wanted
-    power = np.square(units - units.mean(axis=0)).sum() / units.shape[1]
+    power = float(np.square(units - units.mean(axis=0)).sum()) / units.shape[1]
     encoder.set_readout(*(torch.from_numpy(part).float() for part in fit_ridge(units, wanted, START * power)))
 
 
@@ -68,7 +68,7 @@ def refit_sensors(
     for size in sizes:
         _focus(encoder, total, size)
         units, wanted = window_units(encoder, training, targets, timing, usable_starts)
-        power = np.square(units - units.mean(axis=0)).sum() / units.shape[1]
+        power = float(np.square(units - units.mean(axis=0)).sum()) / units.shape[1]
         x, y = window_units(encoder, validation, targets, timing, separate_starts)
         for penalty in PENALTIES:
             readouts[size, penalty] = fit_ridge(units, wanted, penalty * power)

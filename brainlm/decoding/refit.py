@@ -106,7 +106,7 @@ def window_units(
     return np.concatenate(x), np.concatenate(y)
 
 
-def _units(encoder: BrainEncoder | EegEncoder, series: Float[np.ndarray, "time voxels"]) -> Float[Tensor, "time units"]:
+def _units(encoder: BrainEncoder | EegEncoder, series: Float[np.ndarray, "time voxels"]) -> Float[Tensor, "_ width"]:
     encoder.eval()
     window = torch.from_numpy(np.array(series, dtype=np.float32))[None].to(encoder.device)
     return encoder.units(window)[0].cpu()

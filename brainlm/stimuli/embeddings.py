@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -18,10 +19,13 @@ class Embedding:
     vectors: Float[np.ndarray, "tokens dimensions"]
     weights: Float[np.ndarray, " tokens"]
 
+    @cached_property
+    def _number(self) -> dict[str, int]:
+        return {token: i for i, token in enumerate(self.tokens)}
+
     def text_vector(self, tokens: Sequence[str]) -> Float[np.ndarray, " dimensions"]:
         """Weighted mean over ``tokens``; unknown tokens count in the length only, an empty text is zero."""
-        number = {token: i for i, token in enumerate(self.tokens)}
-        known = [number[token] for token in tokens if token in number]
+        known = [self._number[token] for token in tokens if token in self._number]
         if not known:
             return np.zeros(self.vectors.shape[1])
         return self.weights[known] @ self.vectors[known] / len(tokens)

@@ -245,7 +245,10 @@ def label_study(tmp_path: Path) -> Path:
     save(results / "tables" / "quality.tsv", quality)
     save_runs(results, quality)
     for name in ("selector", "learning", "rsa"):
-        save(results / "tables" / f"{name}.tsv", pd.DataFrame(columns=["dataset", "subject", "protocol", "seed"]))
+        save(
+            results / "tables" / f"{name}.tsv",
+            pd.DataFrame(columns=["dataset", "subject", "modality", "protocol", "seed"]),
+        )
     for fold in range(2):
         save_unit(results, "001", "within", "labels", fold, windows=4)
     return results

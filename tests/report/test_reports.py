@@ -144,7 +144,7 @@ def test_a_study_without_decoding_has_its_page(study, undrawn):
         for file in unit.iterdir():
             file.unlink()
         unit.rmdir()
-    (study / "tables" / "decoding.tsv").write_text("subject\tprotocol\tseed\n")
+    (study / "tables" / "decoding.tsv").write_text("subject\tmodality\tprotocol\tseed\n")
     assert "Nothing was decoded for this subject" in page_of(study, "01").plain
     assert "Nothing was decoded in this study" in page_of(study, None).plain
 
