@@ -7,7 +7,7 @@ export UV_COMPILE_BYTECODE ?= 1
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-VALIDATIONS := validate-null validate-null-scores validate-demo validate-tang-style validate-scale \
+VALIDATIONS := validate-null validate-null-eeg validate-null-scores validate-demo validate-tang-style validate-scale \
   validate-studyforrest validate-mnist-rules validate-rule-speed validate-rsa validate-motion validate-largest-run
 .PHONY: install demo lint test-fast test validate $(VALIDATIONS) benchmark-rsa benchmark-fmri-cleaning
 install: .venv/installed
@@ -50,6 +50,9 @@ validate-tang-style: demo
 
 validate-scale: install
 	python benchmarks/scale.py
+
+validate-null-eeg: install
+	python benchmarks/null_decoding.py --modality eeg
 
 validate-demo: install
 	python benchmarks/demo_decoding.py
