@@ -1,21 +1,41 @@
-"""EEG cleaned: mains, band, dead and deviant channels, blinks, reference, sampling rate. Own run only."""
+"""EEG cleaned: mains, band, bad channels, components of no brain, reference, sampling rate. Own run only."""
 
 import logging
-import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import mne
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
+import pandas as pd
+from jaxtyping import Float
+from scipy.signal import welch
+
+from brainlm.preprocess.eeg_channels import (
+    check_enough,
+    find_bad_channels,
+    find_by_ransac,
+    find_saturated_channels,
+    interpolate,
+    spread_uv,
+)
+from brainlm.preprocess.eeg_components import FIT_HZ, Components, remove_components
+from brainlm.preprocess.eeg_reference import set_reference
 
 logger = logging.getLogger(__name__)
 
-FRONTAL = ("fp1", "fp2", "fpz", "af7", "af8")
-DEVIANT_Z = 5.0
-FLAT = 1e-6  # of the largest channel's amplitude
-BLINK_CORRELATION = 0.7
-MIN_CHANNELS_FOR_ICA = 8
-ICA_ROUNDS = 200
+FIT_BAND_HZ = (1.0, 100.0)
+FILTER_PERIODS = 3.3  # length of the high-pass filter in periods of its transition band
+TRANSITION = 0.25  # of the low edge, at least 2 Hz or the edge itself
+SPECTRUM_S = 4.0
+REJECTED = ("kind", "name", "reason", "value", "done")
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Power of the EEG channels (uV^2/Hz) as recorded and cleaned."""
+
+    before: tuple[Float[np.ndarray, " f"], Float[np.ndarray, "channels f"]]
+    after: tuple[Float[np.ndarray, " g"], Float[np.ndarray, "channels g"]]
 
 
 @dataclass(frozen=True)
@@ -23,122 +43,148 @@ class Cleaned:
     """The cleaned recording, and what was done to it."""
 
     raw: mne.io.BaseRaw
-    bad_channels: list[str]  # found or told; interpolated where they have a place
-    blink_components: int | None  # None: no channel shows the eyes
+    rejected: pd.DataFrame  # channels and components, why, and what became of them
+    components: Components | None  # None: too few channels, no eyes, or not asked for
+    taken: Float[np.ndarray, "channels time"]  # what components took out (V)
+    spectra: Spectra
+    reference: str
+
+    @property
+    def bad_channels(self) -> list[str]:
+        """Names in order; interpolated where they have a place."""
+        return sorted(self.rejected.loc[self.rejected["kind"] == "channel", "name"])
+
+    @property
+    def blink_components(self) -> int | None:
+        """Components of the eyes that were removed."""
+        if self.components is None:
+            return None
+        return sum(label == "eye" for label in np.array(self.components.labels)[self.components.removed])
 
 
 def clean_eeg(raw: mne.io.BaseRaw, settings: dict, line_hz: float | None, seed: int = 0) -> Cleaned:
-    """Notch and band-pass (zero phase), mark bad channels, remove blinks, interpolate, re-reference, resample.
+    """Notch and band-pass (zero phase), mark bad channels, remove components, interpolate, re-reference, resample.
 
-    ``settings`` has band_hz, resample_hz, reference. Interpolation needs channel positions; bad channels without
-    stay, marked.
+    ``settings`` is the config's section eeg. Interpolation needs channel positions; bad channels without stay, marked.
 
     Raises
     ------
     ValueError
-        If more than half of the channels are bad, or fewer than two are good.
+        If the recording is shorter than its filter, more than half of the channels are bad, fewer than two are good,
+        or the reference is not there.
     """
     low, high = settings["band_hz"]
+    _check_length(raw, low)
+    nyquist = raw.info["sfreq"] / 2
+    before = power_spectra(raw)
+    told = dict.fromkeys(raw.info["bads"], "told by the data set")
+    saturated = find_saturated_channels(raw)
     raw = raw.copy()
-    if line_hz and line_hz < raw.info["sfreq"] / 2:
-        raw.notch_filter(np.arange(line_hz, raw.info["sfreq"] / 2, line_hz), picks="eeg", verbose="error")
-    raw.filter(low, high if high < raw.info["sfreq"] / 2 else None, picks=["eeg", "eog"], verbose="error")
-    bad = sorted(set(raw.info["bads"]) | set(find_bad_channels(raw)))
-    raw.info["bads"] = bad
-    _check_enough(raw, bad)
+    if line_hz and line_hz < nyquist:
+        raw.notch_filter(np.arange(line_hz, nyquist, line_hz), picks=["eeg", "eog"], verbose="error")
+    ica = settings["ica"]
+    fit_on = _for_components(raw) if ica["method"] != "none" else None
+    raw.filter(low, high if high < nyquist else None, picks=["eeg", "eog"], verbose="error")
+    reasons = find_bad_channels(raw) | saturated | told
+    raw.info["bads"] = sorted(set(raw.info["bads"]) | set(reasons))
+    check_enough(raw)
+    if settings["ransac"]:
+        found = find_by_ransac(raw, seed)
+        reasons |= found
+        raw.info["bads"] = sorted({*raw.info["bads"], *found})
+        check_enough(raw)
     if settings["resample_hz"] < raw.info["sfreq"]:
         raw.resample(settings["resample_hz"], method="polyphase", verbose="error")
-    blinks = remove_blinks(raw, seed)
+    raw.set_eeg_reference("average", projection=False, verbose="error")  # as the components were found
+    components, taken = None, np.zeros((len(mne.pick_types(raw.info, eeg=True, exclude=[])), raw.n_times))
+    if fit_on is not None:
+        fit_on.info["bads"] = list(raw.info["bads"])
+        fit_on.set_eeg_reference("average", projection=False, verbose="error")
+        components, taken = remove_components(raw, fit_on, ica, seed)
     interpolate(raw)
-    raw.set_eeg_reference(settings["reference"], projection=False, verbose="error")
-    return Cleaned(raw, bad, blinks)
+    reference = set_reference(raw, settings["reference"])
+    rejected = _rejected(reasons, raw.info["bads"], components)
+    return Cleaned(raw, rejected, components, taken, Spectra(before, power_spectra(raw)), reference)
 
 
-def find_bad_channels(raw: mne.io.BaseRaw) -> list[str]:
-    """Channels that are flat, or far from the others that are not: robust z of the log median amplitude beyond 5.
-
-    The median, because blinks, which are removed later, must not cost the frontal channels.
-    """
-    picks = mne.pick_types(raw.info, eeg=True, exclude=[])
-    deviation = np.median(np.abs(raw.get_data(picks=picks)), axis=1)
-    flat = deviation <= FLAT * deviation.max()
-    log = np.log(np.where(flat, 1, deviation))
-    centre = np.median(log[~flat]) if (~flat).any() else 0.0
-    spread = 1.4826 * np.median(np.abs(log[~flat] - centre)) if (~flat).any() else 0.0
-    bad = flat | (np.abs(log - centre) / max(spread, 0.1) > DEVIANT_Z)
-    return [raw.ch_names[pick] for pick in picks[bad]]
-
-
-def interpolate(raw: mne.io.BaseRaw) -> None:
-    """Replace, in place, bad EEG channels by the others (spherical splines), where both have a place on the head."""
-    places = {channel["ch_name"]: channel["loc"][:3] for channel in raw.info["chs"]}
-    placed = [
-        raw.ch_names[pick]
-        for pick in mne.pick_types(raw.info, eeg=True, exclude=[])
-        if np.isfinite(places[raw.ch_names[pick]]).all() and places[raw.ch_names[pick]].any()
-    ]
-    bad = [name for name in raw.info["bads"] if name in placed]
-    if not bad:
-        return
-    filled = raw.copy().pick(placed).interpolate_bads(reset_bads=True, verbose="error")
-    for name in bad:
-        raw._data[raw.ch_names.index(name)] = filled.get_data(picks=[name])[0]
-    raw.info["bads"] = [name for name in raw.info["bads"] if name not in bad]
+def power_spectra(
+    raw: mne.io.BaseRaw,
+) -> tuple[Float[np.ndarray, " f"], Float[np.ndarray, "channels f"]]:
+    """Frequencies (Hz) and power (uV^2/Hz) of the EEG channels up to 100 Hz, Welch's means of 4 s."""
+    sfreq = raw.info["sfreq"]
+    length = min(int(SPECTRUM_S * sfreq), raw.n_times)
+    power = []
+    for pick in mne.pick_types(raw.info, eeg=True, exclude=[]):  # one by one: an hour of 64 channels is large
+        frequency, own = welch(raw.get_data(picks=[pick])[0] * 1e6, sfreq, nperseg=length)
+        power.append(own)
+    kept = frequency <= FIT_BAND_HZ[1]
+    return frequency[kept], np.array(power)[:, kept]
 
 
-def remove_blinks(raw: mne.io.BaseRaw, seed: int) -> int | None:
-    """Take out, in place, the independent components that follow an eye or frontal channel; returns how many.
-
-    Frontal channels are watched beside the eyes', as eye channels that lie apart may hardly show a blink.
-    None where there are fewer than 8 good channels, or none of them shows the eyes.
-    """
-    good = mne.pick_types(raw.info, eeg=True, exclude="bads")
-    eyes = [name for name, kind in zip(raw.ch_names, raw.get_channel_types(), strict=True) if kind == "eog"]
-    watch = eyes + [raw.ch_names[pick] for pick in good if raw.ch_names[pick].lower() in FRONTAL][:2]
-    if len(good) < MIN_CHANNELS_FOR_ICA or not watch:
-        logger.warning("blinks stay: %d good channels, eyes seen in %s", len(good), ", ".join(watch) or "none")
-        return None
-    ica = _components(raw, good, seed)
-    sources = ica.get_sources(raw).get_data()
-    eye = raw.copy().filter(1, 10, picks=watch, verbose="error").get_data(picks=watch)
-    found = np.abs(np.corrcoef(np.vstack([sources, eye]))[: len(sources), len(sources) :]).max(axis=1)
-    ica.exclude = np.flatnonzero(found > BLINK_CORRELATION).tolist()
-    ica.apply(raw, verbose="error")
-    return len(ica.exclude)
+def line_excess_db(spectra: tuple[Float[np.ndarray, " f"], Float[np.ndarray, "channels f"]], line_hz: float) -> float:
+    """Mean power at the mains frequency above that of the frequencies 1 to 4 Hz beside it, dB; NaN beyond the band."""
+    frequency, power = spectra
+    if line_hz + 4 > frequency[-1]:
+        return float("nan")
+    distance = np.abs(frequency - line_hz)
+    mean = power[power.any(axis=1)].mean(axis=0)
+    beside = np.median(mean[(distance >= 1) & (distance <= 4)])
+    return float(10 * np.log10(mean[distance <= 0.5].max() / max(beside, 1e-30)))
 
 
-def _components(raw: mne.io.BaseRaw, good: np.ndarray, seed: int) -> mne.preprocessing.ICA:
-    """At most 15 components above 1 Hz; those of near-Gaussian noise need not settle for a blink to stand apart."""
-    ica = mne.preprocessing.ICA(min(15, len(good) - 1), random_state=seed, max_iter=ICA_ROUNDS, verbose="error")
-    high = raw.copy().filter(1, None, picks="eeg", verbose="error")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        ica.fit(high, picks=good, decim=3, verbose="error")
-    if ica.n_iter_ >= ICA_ROUNDS:
-        logger.info("independent components did not all settle in %d rounds; taken as they stand", ICA_ROUNDS)
-    return ica
-
-
-def _check_enough(raw: mne.io.BaseRaw, bad: list[str]) -> None:
-    names = [raw.ch_names[pick] for pick in mne.pick_types(raw.info, eeg=True, exclude=[])]
-    lost = [name for name in names if name in bad]
-    if 2 * len(lost) > len(names):
-        raise ValueError(f"{len(lost)} of {len(names)} channels are bad ({', '.join(lost[:5])} ...); too few are left.")
-    if len(names) - len(lost) < 2:
-        raise ValueError("one good EEG channel; its average reference is itself, which leaves nothing.")
-
-
-def measure_quality(raw: mne.io.BaseRaw, cleaned: Cleaned) -> dict[str, float]:
+def measure_quality(raw: mne.io.BaseRaw, cleaned: Cleaned, line_hz: float | None = None) -> dict[str, float]:
     """What a person looks at first."""
-    before = raw.get_data(picks="eeg")
-    after = cleaned.raw.get_data(picks="eeg")
+    after = cleaned.raw.get_data(picks=mne.pick_types(cleaned.raw.info, eeg=True, exclude=[]))
     blinks = {} if cleaned.blink_components is None else {"blink_components": float(cleaned.blink_components)}
-    return {
+    if cleaned.components is not None:
+        blinks["components_removed"] = float(cleaned.components.removed.sum())
+    quality = {
         "channels": float(len(after)),
         "bad_channels": float(len(cleaned.bad_channels)),
         "bad_channels_left": float(len(cleaned.raw.info["bads"])),
         **blinks,
-        "amplitude_before_uv": float(np.median(before.std(axis=1)) * 1e6),
-        "amplitude_after_uv": float(np.median(after.std(axis=1)) * 1e6),
+        "amplitude_before_uv": spread_uv(raw.get_data(picks=mne.pick_types(raw.info, eeg=True, exclude=[]))),
+        "amplitude_after_uv": spread_uv(after),
         "duration_s": float(raw.times[-1]),
     }
+    parts: Mapping = {"before": cleaned.spectra.before, "after": cleaned.spectra.after} if line_hz else {}
+    excess = {f"line_{name}_db": line_excess_db(part, line_hz) for name, part in parts.items()}
+    return quality | {name: value for name, value in excess.items() if np.isfinite(value)}
+
+
+def _check_length(raw: mne.io.BaseRaw, low: float) -> None:
+    needed = FILTER_PERIODS / min(max(TRANSITION * low, 2.0), low) if low > 0 else 0.0
+    if raw.n_times / raw.info["sfreq"] < needed:
+        raise ValueError(
+            f"{raw.n_times / raw.info['sfreq']:.3g} s of EEG are shorter than the filter of {needed:.3g} s that "
+            f"eeg.band_hz asks for by its low edge of {low:g} Hz."
+        )
+
+
+def _for_components(raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
+    """EEG and EOG at 250 Hz or less, from 1 to 100 Hz; the average reference comes when bad channels are known."""
+    picks = mne.pick_types(raw.info, eeg=True, eog=True, exclude=[])
+    sfreq = raw.info["sfreq"]
+    rate = min(FIT_HZ, sfreq)
+    down = [raw.get_data(picks=[pick])[0] for pick in picks]
+    if rate < sfreq:
+        down = [mne.filter.resample(data, up=rate, down=sfreq, method="polyphase", verbose="error") for data in down]
+    info = mne.pick_info(raw.info, picks)
+    with info._unlock():
+        info["sfreq"], info["lowpass"] = rate, min(info["lowpass"], rate / 2)
+    small = mne.io.RawArray(np.array(down), info, verbose="error")
+    low, high = FIT_BAND_HZ
+    return small.filter(low, high if high < rate / 2 else None, picks=["eeg", "eog"], verbose="error")
+
+
+def _rejected(reasons: Mapping[str, str], still_bad: list[str], components: Components | None) -> pd.DataFrame:
+    rows: list[tuple] = [
+        ("channel", name, reason, np.nan, "left bad" if name in still_bad else "interpolated")
+        for name, reason in sorted(reasons.items())
+    ]
+    if components is not None:
+        for i in np.flatnonzero(components.removed):
+            best = float(components.probabilities[i].max())
+            how = "probability by ICLabel" if components.by == "iclabel" else "correlation with the eyes"
+            rows.append(("component", f"ICA{i:03d}", f"{components.labels[i]} ({how})", best, "removed"))
+    return pd.DataFrame(rows, columns=list(REJECTED))

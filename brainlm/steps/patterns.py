@@ -12,6 +12,7 @@ from brainlm.errors import DataError
 from brainlm.io.bids import read_dataset_name, read_events
 from brainlm.io.eeg import load_clean
 from brainlm.io.store import read_index, save_arrays, save_json
+from brainlm.preprocess.eeg_epochs import drop_counts
 from brainlm.preprocess.evoked import run_evoked
 from brainlm.preprocess.patterns import Run, average_trials, run_betas, trial_betas
 from brainlm.steps._fmri_runs import load_runs, place
@@ -101,19 +102,24 @@ def _eeg(rows, events, conditions, bids_root: Path, derivatives: Path, settings)
     stems = [derivatives / "brainlm-eeg" / name for name in rows["recording"]]
     raws = [load_clean(stem.with_name(f"{stem.name}_desc-preproc_eeg.fif")) for stem in stems]
     electrodes, lost = _common_electrodes(raws, rows["subject"].iloc[0])
-    epoch_s, baseline_s = (tuple(settings["eeg"][name]) for name in ("epoch_s", "baseline_s"))
-    values, cut_off = [], []
+    values, dropped = [], []
     for name, raw, table in zip(rows["recording"], raws, events, strict=True):
         try:
-            mean, times, cut = run_evoked(raw, table, conditions, epoch_s, baseline_s, electrodes)
+            mean, times, lost_epochs = run_evoked(raw, table, conditions, settings["eeg"], electrodes)
         except ValueError as error:
             raise DataError(f"{name}: {error}") from error
-        if cut:
-            logger.warning("%s: %d epochs reach beyond the recording and are left out", name, cut)
+        for reason, n in drop_counts(lost_epochs).items():
+            logger.warning("%s: %d epochs left out: %s", name, n, reason)
         values.append(mean)
-        cut_off.append(cut)
+        dropped += lost_epochs.assign(recording=name).to_dict("records")
     about = {"times": np.round(times, 5).tolist(), "electrodes": electrodes, "electrodes_left_out": lost}
-    return {"values": np.stack(values).astype(np.float32)}, about | {"epochs_cut_off": cut_off}
+    about["epochs"] = {name: int(n) for name, n in zip(rows["recording"], map(len, events), strict=True)}
+    return {"values": np.stack(values).astype(np.float32)}, about | {"epochs_left_out": _plain(dropped)}
+
+
+def _plain(rows: list[dict]) -> list[dict]:
+    """Without numbers that JSON does not have."""
+    return [{name: value for name, value in row.items() if value == value} for row in rows]
 
 
 def _common_electrodes(raws: list, subject: str) -> tuple[list[str], list[str]]:

@@ -2,17 +2,22 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from brainlm.errors import DataError
 from brainlm.io.eeg import load_raw, save_raw
 from brainlm.io.headers import sidecar
-from brainlm.io.store import find_row, read_index, save_json
-from brainlm.preprocess.eeg import clean_eeg, measure_quality
+from brainlm.io.language import save_arrays
+from brainlm.io.store import find_row, read_index, save_json, save_table
+from brainlm.preprocess.eeg import Cleaned, clean_eeg, measure_quality
+from brainlm.preprocess.eeg_confounds import eeg_confounds
 
 
 def preprocess_eeg(*, index: Path, bids_root: Path, recording: str, settings: dict, out: Path) -> None:
     """Clean one EEG run; ``settings`` is the config's section ``eeg``.
 
-    Writes the cleaned recording (FIF) and its quality, with the names of bad channels, under ``out``.
+    Writes under ``out`` the cleaned recording (FIF), what is no brain as courses (confounds), what was rejected and
+    why, the numbers of the report's figures, and the quality with the names of bad channels.
     """
     row = find_row(read_index(index), recording)
     raw = load_raw(bids_root, row["path"])
@@ -23,6 +28,34 @@ def preprocess_eeg(*, index: Path, bids_root: Path, recording: str, settings: di
     except ValueError as error:
         raise DataError(f"{bids_root / row['path']}: {' '.join(str(error).split())} Exclude the run.") from error
     stem = out / recording
-    save_raw(stem.with_name(f"{stem.name}_desc-preproc_eeg.fif"), cleaned.raw)
-    quality = measure_quality(raw, cleaned) | {"bad_channel_names": ", ".join(cleaned.bad_channels) or "none"}
-    save_json(stem.with_name(f"{stem.name}_desc-quality.json"), quality)
+
+    def named(ending: str) -> Path:
+        return stem.with_name(f"{stem.name}_desc-{ending}")
+
+    save_raw(named("preproc_eeg.fif"), cleaned.raw)
+    save_table(named("confounds_timeseries.tsv"), eeg_confounds(cleaned.raw, cleaned.taken))
+    save_table(named("rejected.tsv"), cleaned.rejected)
+    save_arrays(named("figures.npz"), **_figures(cleaned))
+    quality = measure_quality(raw, cleaned, line_hz) | {
+        "bad_channel_names": ", ".join(cleaned.bad_channels) or "none",
+        "reference": cleaned.reference,
+    }
+    save_json(named("quality.json"), quality)
+
+
+def _figures(cleaned: Cleaned) -> dict[str, np.ndarray]:
+    """Spectra before and after, and components: what the report draws."""
+    arrays = {}
+    for name, (frequency, power) in (("before", cleaned.spectra.before), ("after", cleaned.spectra.after)):
+        arrays |= {f"frequency_{name}": frequency, f"power_{name}": power.astype(np.float32)}
+    found = cleaned.components
+    if found is None:
+        return arrays
+    return arrays | {
+        "component_channels": np.array(found.names),
+        "component_maps": found.maps.astype(np.float32),
+        "component_labels": np.array(found.labels),
+        "component_probabilities": found.probabilities.astype(np.float32),
+        "component_removed": found.removed,
+        "component_by": np.array(found.by),
+    }

@@ -1,11 +1,18 @@
 import mne
 import numpy as np
+import pandas as pd
 import pytest
 from small_eeg import NAMES, blinks, make_raw
 
-from brainlm.preprocess.eeg import clean_eeg, find_bad_channels, interpolate, measure_quality
+from brainlm.preprocess.eeg import clean_eeg, line_excess_db, measure_quality
+from brainlm.preprocess.eeg_channels import find_bad_channels, find_by_ransac, interpolate
+from brainlm.preprocess.eeg_epochs import cut_epochs
 
-SETTINGS = {"band_hz": [0.5, 40], "resample_hz": 125, "reference": "average"}
+THRESHOLDS = {"eye": 0.8, "muscle": 0.9, "heart": 0.9, "line": 0.9, "channel": 0.9}
+EYES = {"method": "picard", "components": 9, "labels": "eyes", "thresholds": THRESHOLDS}
+SETTINGS = {"band_hz": [0.5, 40], "resample_hz": 125, "reference": "average", "ransac": False, "ica": EYES}
+EPOCHS = {"epoch_s": [-0.2, 0.8], "baseline_s": [-0.2, 0], "baseline": "subtract", "reject_uv": None}
+PLAIN = SETTINGS | {"ica": EYES | {"method": "none"}}
 
 
 def power_at(raw: mne.io.BaseRaw, hz: float) -> float:
@@ -17,16 +24,19 @@ def power_at(raw: mne.io.BaseRaw, hz: float) -> float:
 def test_mains_go_and_the_band_stays():
     raw = make_raw()
     raw._data += 30e-6 * np.sin(2 * np.pi * 50 * raw.times) + 20e-6 * np.sin(2 * np.pi * 10 * raw.times)
-    cleaned = clean_eeg(raw, SETTINGS | {"band_hz": [0.5, 60], "resample_hz": 250}, 50).raw
+    cleaned = clean_eeg(raw, PLAIN | {"band_hz": [0.5, 60], "resample_hz": 250}, 50).raw
     assert power_at(raw, 50) > 0.3 and power_at(cleaned, 50) < 1e-3
     np.testing.assert_allclose(cleaned.get_data().mean(axis=0), 0, atol=1e-12)  # the average reference
-    assert clean_eeg(raw, SETTINGS, 50).raw.info["sfreq"] == 125
+    after = clean_eeg(raw, PLAIN, 50)
+    assert after.raw.info["sfreq"] == 125
+    quality = measure_quality(raw, after, 50)
+    assert quality["line_before_db"] > 20 and quality["line_after_db"] < 1
 
 
 def test_a_wave_keeps_its_phase():
     raw = make_raw()
     raw._data[NAMES.index("Pz")] += 100e-6 * np.sin(2 * np.pi * 10 * raw.times)
-    cleaned = clean_eeg(raw, SETTINGS | {"resample_hz": 250}, 50).raw
+    cleaned = clean_eeg(raw, PLAIN | {"resample_hz": 250}, 50).raw
     found = cleaned.get_data(picks="Pz")[0]
     assert np.corrcoef(found[500:-500], np.sin(2 * np.pi * 10 * raw.times)[500:-500])[0, 1] > 0.95
 
@@ -36,18 +46,20 @@ def test_dead_and_loud_channels_are_found_and_filled_from_their_neighbours():
     true = raw.copy()
     raw._data[NAMES.index("Cz")] = 1e-9 * np.random.default_rng(1).normal(size=raw.n_times)
     raw._data[NAMES.index("P3")] += 2e-3 * np.random.default_rng(2).normal(size=raw.n_times)
-    result = clean_eeg(raw, SETTINGS, 50)
+    result = clean_eeg(raw, PLAIN, 50)
     assert result.bad_channels == ["Cz", "P3"] and result.raw.info["bads"] == []
-    expected = clean_eeg(true, SETTINGS, 50).raw
+    expected = clean_eeg(true, PLAIN, 50).raw
     for name in result.bad_channels:
         assert np.corrcoef(result.raw.get_data(picks=name), expected.get_data(picks=name))[0, 1] > 0.8
-    assert find_bad_channels(true) == []
+    assert find_bad_channels(true) == {}
+    reasons = result.rejected.set_index("name")["reason"]
+    assert reasons["P3"].startswith("amplitude deviates (z = ") and set(result.rejected["done"]) == {"interpolated"}
 
 
 def test_flat_channels_do_not_make_the_others_deviant():
     raw = make_raw()
     raw._data[:9] = 0
-    assert find_bad_channels(raw) == NAMES[:9]
+    assert find_bad_channels(raw) == dict.fromkeys(NAMES[:9], "flat")
     raw._data[:12] = 0
     with pytest.raises(ValueError, match="12 of 19 channels are bad"):
         clean_eeg(raw, SETTINGS, 50)
@@ -92,12 +104,131 @@ def test_where_nothing_shows_the_eyes_no_number_of_blinks_is_told(caplog):
     assert "blink_components" not in measure_quality(raw, result)
 
 
-def test_real_blinks_go_and_the_parietal_answer_stays(real_data):
+@pytest.fixture
+def attention(real_data):
+    """Thirty channels of a real person who blinks, with places by name."""
     raw = mne.io.read_raw(real_data / "eeglab-bids/sub-01/eeg/sub-01_task-attention_eeg.vhdr", preload=True)
     raw.set_channel_types({name: "eog" for name in raw.ch_names if "EOG" in name.upper()})
     raw.set_montage("colin27_1005", match_case=False, on_missing="ignore")
-    settings = SETTINGS | {"band_hz": [0.5, 30], "resample_hz": 128}
+    settings = SETTINGS | {"band_hz": [0.5, 30], "resample_hz": 128, "ica": EYES | {"labels": "iclabel"}}
+    return raw, clean_eeg(raw, settings, 60)
+
+
+def test_real_blinks_are_labelled_and_go(attention):
+    raw, cleaned = attention
     before = raw.copy().filter(0.5, 30).set_eeg_reference("average").get_data(picks=["FPz"])
-    after = clean_eeg(raw, settings, None).raw.get_data(picks=["FPz"])
-    high = [np.percentile(np.abs(data), 99.9) * 1e6 for data in (before, after)]
-    assert high[0] > 150 and high[1] < 0.4 * high[0]
+    high = [np.percentile(np.abs(data), 99.9) for data in (before, cleaned.raw.get_data(picks=["FPz"]))]
+    assert high[0] > 150e-6 and high[1] < 0.5 * high[0]
+    eyes = [label == "eye" for label in cleaned.components.labels]
+    assert sum(eyes) == 1 and cleaned.components.probabilities[eyes].max() > 0.8 and cleaned.blink_components == 1
+
+
+def test_the_answer_to_a_square_peaks_when_it_is_known_to(attention, real_data):
+    cleaned = attention[1]
+    events = pd.read_csv(real_data / "eeglab-bids/sub-01/eeg/sub-01_task-attention_events.tsv", sep="\t")
+    squares = events[events["trial_type"] == "square"]
+    found = cut_epochs(cleaned.raw, squares, ["Pz"], EPOCHS)
+    late = found.times > 0.2
+    peak = found.times[late][found.data.mean(axis=0)[0, late].argmax()]
+    assert cleaned.reference == "average of the good channels" and abs(peak - 0.43) <= 0.03
+
+
+@pytest.mark.parametrize(
+    ("reference", "told", "zero"),
+    [
+        ("average", "average of the good channels", NAMES),
+        ("mastoids", "mean of TP9 and TP10", ["TP9", "TP10"]),
+        (["Cz"], "mean of Cz", ["Cz"]),
+        ("rest", "infinity (REST)", None),
+    ],
+)
+def test_each_reference_is_what_it_says(reference, told, zero):
+    raw = make_raw(names=[*NAMES[:7], "TP9", *NAMES[8:11], "TP10", *NAMES[12:]])
+    cleaned = clean_eeg(raw, PLAIN | {"reference": reference}, 50)
+    assert cleaned.reference == told
+    if zero is None:  # of Yao (2001): closer to the potential against infinity than the average reference
+        assert np.isfinite(cleaned.raw.get_data()).all()
+    else:
+        names = cleaned.raw.ch_names if reference == "average" else zero
+        np.testing.assert_allclose(cleaned.raw.get_data(picks=names).mean(axis=0), 0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("reference", "placed", "message"),
+    [
+        ("mastoids", True, "expected good mastoid channels"),
+        (["Cx"], True, "expected good channels, got Cx"),
+        ("rest", False, "rest needs places"),
+    ],
+)
+def test_a_reference_that_is_not_there_is_refused(reference, placed, message):
+    with pytest.raises(ValueError, match=message):
+        clean_eeg(make_raw(placed=placed), PLAIN | {"reference": reference}, 50)
+
+
+def test_saturated_channels_are_found_with_their_share():
+    raw = make_raw()
+    raw._data[4] = np.clip(raw._data[4], -8e-6, 8e-6)
+    reasons = clean_eeg(raw, PLAIN, 50).rejected.set_index("name")["reason"]
+    assert reasons.index.tolist() == [NAMES[4]] and reasons.iloc[0].startswith("saturated (")
+
+
+def test_a_recording_shorter_than_its_filter_is_refused():
+    with pytest.raises(ValueError, match="5 s of EEG are shorter than the filter of 6.6 s"):
+        clean_eeg(make_raw(5), PLAIN, 50)
+
+
+def test_all_channels_flat_is_said():
+    raw = make_raw()
+    raw._data[:] = 0
+    raw._data[0] = 1e-6 * np.sin(raw.times)
+    with pytest.raises(ValueError, match="channels are bad"):
+        clean_eeg(raw, PLAIN, 50)
+
+
+def test_ransac_names_the_channel_that_the_others_do_not_predict_and_is_guarded():
+    pytest.importorskip("pyprep")
+    raw = make_raw(seconds=40)
+    raw._data[9] = mne.filter.filter_data(20e-6 * np.random.default_rng(3).normal(size=raw.n_times), 250, 1, 30)
+    assert find_by_ransac(raw, 0) == find_by_ransac(raw, 0)
+    assert NAMES[9] in find_by_ransac(raw, 0)
+    few = raw.copy().pick(NAMES[:6])
+    assert find_by_ransac(few, 0) == {}
+    none = raw.copy()
+    none.info["bads"] = list(NAMES)
+    assert find_by_ransac(none, 0) == {}
+
+
+def test_too_few_good_channels_fill_nothing():
+    raw = make_raw().pick(NAMES[:5])
+    raw.info["bads"] = NAMES[:2]
+    interpolate(raw)
+    assert raw.info["bads"] == NAMES[:2]
+
+
+def test_resampling_keeps_events_where_they_are():
+    raw = make_raw(30)
+    raw._data[:] *= 0.01
+    for t in (4.004, 11.5, 25.252):
+        raw._data[:, round(t * 250)] += 100e-6 * np.linspace(-1, 1, len(NAMES))
+    data = clean_eeg(raw, PLAIN | {"resample_hz": 100}, None).raw.get_data()
+    for t in (4.004, 11.5, 25.252):
+        near = np.abs(data[:, round((t - 0.2) * 100) : round((t + 0.2) * 100)]).sum(axis=0)
+        assert abs(round((t - 0.2) * 100) + near.argmax() - t * 100) <= 1
+
+
+def test_a_filter_makes_no_edges():
+    raw = make_raw(30)
+    raw._data += 200e-6 + 100e-6 * np.linspace(0, 1, raw.n_times)  # offset and drift, as amplifiers have
+    data = clean_eeg(raw, PLAIN, 50).raw.get_data()
+    assert np.abs(data[:, :60]).max() < 1.5 * np.abs(data[:, 300:-300]).max()
+    assert np.abs(data[:, -60:]).max() < 1.5 * np.abs(data[:, 300:-300]).max()
+
+
+def test_power_at_the_mains_is_measured_against_its_neighbours():
+    frequency = np.arange(0, 80, 0.25)
+    power = np.ones((2, len(frequency)))
+    assert line_excess_db((frequency, power), 50) == pytest.approx(0)
+    power[:, frequency == 50] = 100
+    assert line_excess_db((frequency, power), 50) == pytest.approx(20)
+    assert np.isnan(line_excess_db((frequency, power), 79))

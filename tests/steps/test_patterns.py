@@ -24,6 +24,10 @@ EEG = {
     "reference": "average",
     "epoch_s": [-0.2, 0.8],
     "baseline_s": [-0.2, 0.0],
+    "baseline": "subtract",
+    "reject_uv": None,
+    "ransac": False,
+    "ica": {"method": "picard", "components": 15, "labels": "eyes", "thresholds": {}},
 }
 EVENTS = "onset\tduration\ttrial_type\n2\t0.5\t01\n5\t0.5\t02\n8\t0.5\tn/a\n11\t0.5\t01\n14\t0.5\t02\n29.9\t0\t01\n"
 
@@ -70,7 +74,8 @@ def test_eeg_runs_become_averages_of_their_conditions(tmp_path, caplog):
     assert about["conditions"] == ["01", "02"] and about["runs"] == recordings  # n/a is no condition
     assert about["electrodes"] == NAMES and about["electrodes_left_out"] == []
     assert values.shape == (2, 2, len(NAMES), len(about["times"]))
-    assert about["epochs_cut_off"] == [1, 1] and "1 epochs reach beyond" in caplog.text
+    assert [row["reason"] for row in about["epochs_left_out"]] == ["reaches beyond the recording"] * 2
+    assert "1 epochs left out: reaches beyond" in caplog.text
     stem = tmp_path / "derivatives/brainlm-eeg" / recordings[1]
     raw = mne.io.read_raw_fif(f"{stem}_desc-preproc_eeg.fif", verbose="error")
     starts = [int(round(onset * 125)) for onset in (5, 14)]  # by hand: 0.2 s before the event is its baseline

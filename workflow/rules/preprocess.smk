@@ -4,7 +4,8 @@ SERIES = (
     if config["fmri"]["engine"] == "brainlm"
     else []
 )
-PATTERNS = {"fmri": ("rsa.patterns",), "eeg": ("eeg.epoch_s", "eeg.baseline_s")}
+EPOCHS = ("epoch_s", "baseline_s", "baseline", "reject_uv")
+PATTERNS = {"fmri": ("rsa.patterns",), "eeg": tuple(f"eeg.{key}" for key in EPOCHS)}
 
 
 rule preprocess_fmri:
@@ -55,6 +56,9 @@ rule preprocess_eeg:
         multiext(
             f"{DERIVATIVES}/brainlm-eeg/{{recording}}",
             "_desc-preproc_eeg.fif",
+            "_desc-confounds_timeseries.tsv",
+            "_desc-rejected.tsv",
+            "_desc-figures.npz",
             "_desc-quality.json",
         ),
     log:
@@ -68,7 +72,7 @@ rule preprocess_eeg:
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=lambda wildcards: as_json(
-            leave_out(config["eeg"], "epoch_s", "baseline_s")
+            leave_out(config["eeg"], *EPOCHS)
         ),
         row=lambda wildcards: plan.digest(recording=wildcards.recording),
         root=ROOT,
