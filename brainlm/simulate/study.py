@@ -91,7 +91,9 @@ class Study:
 
     @cached_property
     def levels(self) -> dict[str, np.ndarray]:
-        """The levels of description of the seen pictures, in their order."""
+        """The levels of description of the seen pictures, in their order; none where none is seen."""
+        if not self.pictures:
+            return {}
         return describe(np.stack(list(self.pictures.values())), [n[:-2] for n in self.pictures], self.rng("levels"))
 
     @cached_property
