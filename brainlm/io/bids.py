@@ -91,7 +91,8 @@ def read_events(path: Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If the file or one of the columns is missing, it holds no event, or a time is no number or a duration below 0.
+        If the file or one of the columns is missing, it holds no event, a time is no number or a duration below 0, or
+        an event stands twice.
     """
     if not path.is_file():
         raise DataError(f"{path}: expected the events of a recording, found none. Add the file, or exclude the run.")
@@ -113,6 +114,12 @@ def read_events(path: Path) -> pd.DataFrame:
     if (table["duration"] < 0).any():
         bad = table.loc[table["duration"] < 0].iloc[0]
         raise DataError(f"{path}: the event at {bad['onset']:g} s lasts {bad['duration']:g} s. Mend the duration.")
+    twice = table[table.duplicated(["onset", "trial_type"])]
+    if len(twice):
+        bad = twice.iloc[0]
+        raise DataError(f"{path}: the event {bad['trial_type']!r} at {bad['onset']:g} s stands twice. Remove one.")
+    if not table["onset"].is_monotonic_increasing:
+        logger.warning("%s: events are not in order of onset; they are sorted", path)
     return table.sort_values("onset", ignore_index=True)
 
 

@@ -10,6 +10,7 @@ from brainlm.errors import DataError
 
 TR_RANGE_S = (0.1, 20.0)
 POINTER_BYTES = 1024
+RATE_TOLERANCE = 0.001
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def read_header(root: Path, path: str, modality: str, config: dict) -> Header:
         If a file is a pointer, cannot be read, or its repetition time is missing or absurd.
     """
     check_pointer(root / path)
-    return _fmri_header(root, path, config) if modality == "fmri" else _eeg_header(root / path)
+    return _fmri_header(root, path, config) if modality == "fmri" else _eeg_header(root, path)
 
 
 def check_pointer(path: Path) -> None:
@@ -107,16 +108,19 @@ def _agree(held: float, told: float) -> bool:
     return held in (0, 1) or any(abs(seconds - told) <= 0.02 * told for seconds in (held, held / 1000))
 
 
-def _eeg_header(path: Path) -> Header:
-    import mne  # takes a second: only where there is EEG
+def _eeg_header(root: Path, name: str) -> Header:
+    from brainlm.io.eeg import open_raw  # MNE takes a second: only where there is EEG
 
+    path = root / name
     for companion in (path.with_suffix(".eeg"), path.with_suffix(".vmrk")) if path.suffix == ".vhdr" else ():
         check_pointer(companion)
-    try:
-        raw = mne.io.read_raw(path, preload=False, verbose="error")
-    except Exception as error:  # each format's reader fails in ways of its own
-        raise DataError(f"{path}: expected an EEG recording, got {' '.join(str(error).split())[:200]}") from error
-    return Header(int(raw.n_times), float(raw.info["sfreq"]))
+    raw = open_raw(path)
+    sfreq, told = float(raw.info["sfreq"]), sidecar(root, name).get("SamplingFrequency")
+    if isinstance(told, int | float) and abs(told - sfreq) > RATE_TOLERANCE * sfreq:
+        raise DataError(
+            f"{path}: SamplingFrequency is {told:g} Hz in the JSON and {sfreq:g} Hz in the header. Mend the wrong one."
+        )
+    return Header(int(raw.n_times), sfreq)
 
 
 def _json(path: Path) -> dict:

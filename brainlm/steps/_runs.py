@@ -14,7 +14,7 @@ from brainlm.decoding.split import Split, split_stories
 from brainlm.decoding.train import BrainModel
 from brainlm.decoding.windows import StoryRun, Timing, align_story
 from brainlm.errors import DataError
-from brainlm.io.bids import read_events
+from brainlm.io.bids import read_events, story_onset
 from brainlm.io.language import load_weights
 from brainlm.io.store import load_model_series, load_table, read_index
 from brainlm.records import Space
@@ -141,7 +141,7 @@ def save_in_volume(values: Float[np.ndarray, " voxels"], space: Space) -> Float[
 
 
 def _load_run(sources, name, row, place, space, timing, subjects) -> StoryRun:
-    onset = story_onset(sources, row)
+    onset = story_onset(read_events(sources.bids_root / row["events"]))
     tokens = load_tokens(sources.stimuli / f"{row['story']}_words.tsv")
     subject = list(subjects).index(row["subject"]) if row["subject"] in subjects else -1
     if sources.modality == "eeg":
@@ -158,18 +158,12 @@ def _load_run(sources, name, row, place, space, timing, subjects) -> StoryRun:
 def load_confounds(sources: Sources, run: StoryRun, timing: Timing) -> pd.DataFrame:
     """Confounds of a run, a row a sample of its series."""
     if sources.modality == "eeg":
-        onset = story_onset(sources, story_rows(sources).set_index("recording").loc[run.recording])
+        row = story_rows(sources).set_index("recording").loc[run.recording]
+        onset = story_onset(read_events(sources.bids_root / row["events"]))
         return load_step_confounds(sources.derivatives, run.recording, onset, timing.t_r, len(run.series))
     stem = sources.derivatives / "brainlm-fmri" / run.recording
     table = load_table(stem.with_name(f"{stem.name}_desc-confounds_timeseries.tsv"))
     return table[[c for c in table if c.startswith(("trans_", "rot_")) or c in ("global_signal", "dvars")]].fillna(0)
-
-
-def story_onset(sources: Sources, row: pd.Series) -> float:
-    """When the story of a run begins (s of the recording)."""
-    events = read_events(sources.bids_root / row["events"])
-    told = events[events["trial_type"] == "story"] if (events["trial_type"] == "story").any() else events
-    return float(told["onset"].iloc[0])
 
 
 def _names(values: pd.Series) -> str:
