@@ -7,8 +7,7 @@ import numpy as np
 from brainlm.errors import DataError
 from brainlm.io.eeg import load_raw, save_raw
 from brainlm.io.headers import sidecar
-from brainlm.io.language import save_arrays
-from brainlm.io.store import find_row, read_index, save_json, save_table
+from brainlm.io.store import find_row, read_index, save_arrays, save_json, save_table
 from brainlm.preprocess.eeg import Cleaned, clean_eeg, measure_quality
 from brainlm.preprocess.eeg_confounds import eeg_confounds
 

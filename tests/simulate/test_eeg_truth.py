@@ -9,7 +9,7 @@ from brainlm.simulate import eeg
 from brainlm.simulate.answers import Strength
 from brainlm.simulate.stories import language
 from brainlm.simulate.study import Study, size
-from brainlm.workflow import SCHEMA, fill_config
+from brainlm.config import SCHEMA, fill_config
 
 pytestmark = pytest.mark.slow
 SETTINGS = fill_config({"bids_root": "x", "results_dir": "y", "tasks": {"story": {"use": "story"}}}, SCHEMA)["eeg"]

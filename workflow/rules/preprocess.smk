@@ -71,9 +71,7 @@ rule preprocess_eeg:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: as_json(
-            leave_out(config["eeg"], *EPOCHS)
-        ),
+        settings=lambda wildcards: as_json(leave_out(config["eeg"], *EPOCHS)),
         row=lambda wildcards: plan.digest(recording=wildcards.recording),
         root=ROOT,
         out=lambda wildcards: f"{DERIVATIVES}/brainlm-eeg",
