@@ -10,6 +10,7 @@ from brainlm.io.store import atomic
 from brainlm.report.page import Section, render
 from brainlm.report.sentences import headline, other_seeds_sentence
 from brainlm.steps._report_decoding import decoding_sections, find_decoded
+from brainlm.steps._report_eeg_quality import eeg_quality_sections
 from brainlm.steps._report_quality import limits_section, methods_section, provenance_section, quality_sections
 from brainlm.steps._report_rsa import rsa_sections
 
@@ -36,8 +37,10 @@ def report_subject(*, results: Path, subject: str, out: Path) -> None:
     files = [results / "tables" / f"{name}.tsv" for name in TABLES]
     files += [path for unit in units for path in unit.iterdir() if path.is_file()]
     files += results.glob(f"derivatives/brainlm-fmri/sub-{subject}/**/*_desc-quality.npz")
+    files += results.glob(f"derivatives/brainlm-eeg/sub-{subject}/**/*_desc-figures.npz")
     sections += [
         *quality_sections(own["quality"], results),
+        *eeg_quality_sections(results, subject),
         *rsa_sections(own["rsa"], results, subject),
         provenance_section(results, files, own["decoding"], "report_subject"),
         methods_section(results, [subject], {f["kind"] for g in groups for f in g.facts}, own["rsa"], _has_eeg(own)),

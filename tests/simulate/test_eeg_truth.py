@@ -4,12 +4,12 @@ import mne
 import numpy as np
 import pytest
 
+from brainlm.config import SCHEMA, fill_config
 from brainlm.preprocess.eeg import clean_eeg, measure_quality
 from brainlm.simulate import eeg
 from brainlm.simulate.answers import Strength
 from brainlm.simulate.stories import language
 from brainlm.simulate.study import Study, size
-from brainlm.config import SCHEMA, fill_config
 
 pytestmark = pytest.mark.slow
 SETTINGS = fill_config({"bids_root": "x", "results_dir": "y", "tasks": {"story": {"use": "story"}}}, SCHEMA)["eeg"]

@@ -1,0 +1,154 @@
+"""Sections on the quality of EEG: what was rejected and why, spectra, components, evoked answers, epochs left out."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from brainlm.figures.eeg import draw_components, draw_evoked, draw_spectra
+from brainlm.io.eeg import load_clean
+from brainlm.io.reports import load_named_arrays
+from brainlm.io.store import load_json, load_table
+from brainlm.preprocess.eeg_components import LABELS
+from brainlm.preprocess.eeg_steps import sensor_places
+from brainlm.report.page import Section
+
+SHOWN_HZ = 80.0
+N_PEAKS = 4
+APART_S = 0.06  # between two heads of the evoked answer
+
+
+def eeg_quality_sections(results: Path, subject: str) -> list[Section]:
+    """Nothing where the subject has no cleaned EEG; else tables over all recordings and figures of some.
+
+    Drawn are the first recording of each task and those with the most bad channels.
+    """
+    folder = results / "derivatives" / "brainlm-eeg"
+    stems = sorted(
+        path.with_name(path.name.removesuffix("_desc-rejected.tsv"))
+        for path in folder.glob(f"sub-{subject}/**/*_desc-rejected.tsv")
+    )
+    if not stems:
+        return []
+    tables = [load_table(named(stem, "rejected.tsv")).assign(recording=stem.name) for stem in stems]
+    sections = [_rejected(tables)]
+    sections += [_recording(stem) for stem in _drawn(stems, tables)]
+    return [*sections, *_evoked(results, subject)]
+
+
+def named(stem: Path, ending: str) -> Path:
+    """A file that preprocess_eeg wrote for a recording."""
+    return stem.with_name(f"{stem.name}_desc-{ending}")
+
+
+def _rejected(tables: list[pd.DataFrame]) -> Section:
+    section = Section("EEG: what was rejected, and why", level=3)
+    whole = pd.concat(tables, ignore_index=True)[["recording", "kind", "name", "reason", "value", "done"]]
+    if whole.empty:
+        section.add_text(f"Nothing was rejected in {len(tables)} recordings.")
+        return section
+    channels, components = (whole[whole["kind"] == kind] for kind in ("channel", "component"))
+    section.add_text(
+        f"{len(tables)} recordings: {len(channels)} bad channels (filled from their neighbours where these have a "
+        f"place) and {len(components)} components taken out."
+    )
+    section.add_table(whole, "Bad channels and components", "eeg-rejected")
+    return section
+
+
+def _drawn(stems: list[Path], tables: list[pd.DataFrame]) -> list[Path]:
+    tasks = pd.Series([stem.name.split("_task-")[-1].split("_")[0] for stem in stems])
+    first = tasks.drop_duplicates().index.tolist()
+    counts = [int((table["kind"] == "channel").sum()) for table in tables]
+    worst = int(np.argmax(counts))
+    more = [worst] if counts[worst] > max(counts[i] for i in first) else []
+    return [stems[i] for i in [*first, *more]]
+
+
+def _recording(stem: Path) -> Section:
+    section = Section(f"EEG: {stem.name}", level=3, folded=True)
+    stored = load_named_arrays(named(stem, "figures.npz"))
+    quality = load_json(named(stem, "quality.json"))
+    section.add_text(
+        f"Reference: {quality.get('reference', 'not told')}. Bad channels: {quality['bad_channel_names']}."
+    )
+    spectra, numbers = {}, []
+    for name, title in (("before", "as recorded"), ("after", "cleaned")):
+        frequency, power = stored[f"frequency_{name}"], stored[f"power_{name}"]
+        inside = (frequency > 0) & (frequency <= SHOWN_HZ)
+        spectra[title] = (frequency[inside], power[:, inside])
+        numbers.append(
+            pd.DataFrame(
+                {"recording": title, "hz": frequency[inside], "median_power": np.median(power[:, inside], axis=0)}
+            )
+        )
+    alt = "Power of every channel over frequency, as recorded and cleaned"
+    section.add_picture(
+        draw_spectra(spectra), f"spectra-{stem.name}", alt, f"{alt}; blue: the median.", pd.concat(numbers)
+    )
+    _add_components(section, stem, stored)
+    return section
+
+
+def _add_components(section: Section, stem: Path, stored: dict[str, np.ndarray]) -> None:
+    if "component_maps" not in stored:
+        section.add_text("No components were looked for, or nothing could tell which of them are no brain.")
+        return
+    names = [str(name) for name in stored["component_channels"]]
+    probabilities, removed = stored["component_probabilities"], stored["component_removed"]
+    labels = [str(label) for label in stored["component_labels"]]
+    by = "ICLabel" if str(stored["component_by"]) == "iclabel" else "their correlation with the eyes"
+    table = pd.DataFrame(probabilities, columns=list(LABELS)).assign(label=labels, removed=removed)
+    table.insert(0, "component", [f"ICA{i:03d}" for i in range(len(labels))])
+    places = sensor_places(load_clean(named(stem, "preproc_eeg.fif"), preload=False), names)
+    if places is None:
+        section.add_text("Channels have no places, so that components have no maps.")
+        section.add_table(table, f"Components, labelled by {by}", f"components-{stem.name}")
+        return
+    titles = [
+        f"{i}: {label} {p:.2f}" for i, (label, p) in enumerate(zip(labels, probabilities.max(axis=1), strict=True))
+    ]
+    alt = f"Maps of {len(labels)} independent components, labelled by {by}"
+    figure = draw_components(stored["component_maps"], titles, removed.tolist(), places)
+    section.add_picture(figure, f"components-{stem.name}", alt, f"{alt}; red: taken out.", table)
+
+
+def _evoked(results: Path, subject: str) -> list[Section]:
+    about_path = results / "patterns" / f"sub-{subject}_modality-eeg_patterns.json"
+    if not about_path.exists():
+        return []
+    about = load_json(about_path)
+    section = Section("EEG: answers to events", level=3)
+    values = load_named_arrays(about_path.with_suffix(".npz"))["values"]
+    mean, times = values.mean(axis=(0, 1)), np.array(about["times"])
+    names = about["electrodes"]
+    stem = results / "derivatives" / "brainlm-eeg" / about["runs"][0]
+    places = sensor_places(load_clean(named(stem, "preproc_eeg.fif"), preload=False), names)
+    section.add_text(
+        f"Mean over {values.shape[1]} conditions and {values.shape[0]} runs; {sum(about['epochs'].values())} events."
+    )
+    if places is None:
+        section.add_text("Channels have no places, so that no heads are drawn.")
+    else:
+        figure = draw_evoked(times, mean, names, _peaks(times, mean), places)
+        alt = "Mean answer of every sensor to the events, with heads where it is largest"
+        numbers = pd.DataFrame(mean.T, columns=names).assign(time_s=times)
+        section.add_picture(figure, f"evoked-{subject}", alt, f"{alt}.", numbers)
+    dropped = pd.DataFrame(about["epochs_left_out"])
+    if dropped.empty:
+        section.add_text("No epoch was left out.")
+    else:
+        section.add_table(dropped, "Epochs left out, and why", "epochs-left-out")
+    return [section]
+
+
+def _peaks(times: np.ndarray, mean: np.ndarray) -> list[float]:
+    """Times after the event at which the field is largest, apart from each other, in order."""
+    field = np.where(times > 0, mean.std(axis=0), 0.0)
+    chosen: list[float] = []
+    for i in np.argsort(-field):
+        if all(abs(times[i] - other) >= APART_S for other in chosen):
+            chosen.append(float(times[i]))
+        if len(chosen) == N_PEAKS:
+            break
+    return sorted(chosen)
