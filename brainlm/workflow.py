@@ -21,6 +21,7 @@ from brainlm.simulate.plan import planned_recordings
 UNIT = "decoding/sub-{subject}_modality-{modality}_protocol-{protocol}_fold-{fold}_seed-{seed}"
 SCORES = "decoding/sub-{subject}_modality-{modality}_protocol-{protocol}_seed-{seed}"
 NETWORK = "learning/network-{network}_rule-{learning_rule}_seed-{seed}"
+RESPONSES = "responses/sub-{subject}_responses"
 BRAIN = "rsa/sub-{subject}_modality-{modality}"
 
 # a pattern of BIDS names, not a list of all recordings: jobs match it thousands of times
@@ -184,6 +185,14 @@ class Plan:
             for subject in self._decoded_subjects(modality, protocols.get(protocol, []))
             for seed in self.config["evaluation"]["seeds"]
         ]
+
+    def responses(self, pattern: str) -> list[str]:
+        """A file of every subject with at least two stories in EEG, where responses to words are asked for."""
+        if not self.config["eeg"]["word_responses"]:
+            return []
+        told = self.table[(self.table["modality"] == "eeg") & (self.table["use"] == "story")]
+        counts = told["subject"].value_counts()
+        return [pattern.format(subject=subject) for subject in sorted(counts[counts >= 2].index)]
 
     def networks(self, pattern: str, name: str) -> list[str]:
         """A file of every network, learning rule and seed; none without learning rules."""

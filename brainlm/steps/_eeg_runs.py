@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import mne
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -35,7 +36,7 @@ def latency_count(timing: Timing) -> int:
 
 def common_electrodes(derivatives: Path, recordings: Sequence[str]) -> Space:
     """Electrodes, in the order of the first recording, that all recordings have."""
-    names = [_load(derivatives, name, preload=False).copy().pick("eeg").ch_names for name in recordings]
+    names = [load_recording(derivatives, name, preload=False).copy().pick("eeg").ch_names for name in recordings]
     common = [name for name in names[0] if all(name in others for others in names)]
     if len(common) < 2:
         raise DataError(f"{recordings[0]} and {len(recordings) - 1} more: expected common electrodes, got {common}.")
@@ -49,7 +50,7 @@ def load_steps(
 
     Steps are laid so that one begins at ``onset``.
     """
-    raw = _load(derivatives, recording).pick(list(electrodes))
+    raw = load_recording(derivatives, recording).pick(list(electrodes))
     return cut_steps(raw, onset, step_s, PER_STEP)
 
 
@@ -68,7 +69,8 @@ def add_words(run: StoryRun, tokens: pd.DataFrame, onset: float, space: TextSpac
     )
 
 
-def _load(derivatives: Path, recording: str, preload: bool = True):
+def load_recording(derivatives: Path, recording: str, preload: bool = True) -> mne.io.BaseRaw:
+    """A cleaned recording by its name."""
     stem = derivatives / "brainlm-eeg" / recording
     return load_clean(stem.with_name(f"{stem.name}_desc-preproc_eeg.fif"), preload)
 

@@ -12,9 +12,11 @@ from brainlm.io.store import load_json, load_table
 from brainlm.preprocess.eeg_components import LABELS
 from brainlm.preprocess.eeg_steps import sensor_places
 from brainlm.report.page import Section
+from brainlm.workflow import RESPONSES
 
 SHOWN_HZ = 80.0
 N_PEAKS = 4
+ALPHA = 0.05
 APART_S = 0.06  # between two heads of the evoked answer
 
 
@@ -33,7 +35,7 @@ def eeg_quality_sections(results: Path, subject: str) -> list[Section]:
     tables = [load_table(named(stem, "rejected.tsv")).assign(recording=stem.name) for stem in stems]
     sections = [_rejected(tables)]
     sections += [_recording(stem) for stem in _drawn(stems, tables)]
-    return [*sections, *_evoked(results, subject)]
+    return [*sections, *_evoked(results, subject), *_words(results, subject)]
 
 
 def named(stem: Path, ending: str) -> Path:
@@ -139,6 +141,43 @@ def _evoked(results: Path, subject: str) -> list[Section]:
         section.add_text("No epoch was left out.")
     else:
         section.add_table(dropped, "Epochs left out, and why", "epochs-left-out")
+    return [section]
+
+
+def _words(results: Path, subject: str) -> list[Section]:
+    path = results / f"{RESPONSES.format(subject=subject)}.npz"
+    if not path.exists():
+        return []
+    stored = load_named_arrays(path)
+    names = [str(name) for name in stored["electrodes"]]
+    stem = next((results / "derivatives" / "brainlm-eeg").glob(f"sub-{subject}/**/*_desc-preproc_eeg.fif"))
+    places = sensor_places(load_clean(stem, preload=False), names)
+    section = Section("EEG: responses to words in stories", level=3)
+    best = int(stored["score"].argmax())
+    section.add_text(
+        f"Ridge over latencies on {len(stored['stories'])} stories, each left out once: words and their surprisal "
+        f"predict {names[best]} with r = {stored['score'][best]:.3f} (median channel {np.median(stored['score']):.3f})."
+    )
+    mean = stored["contrasts"].mean(axis=0)
+    drawn = [
+        (stored["weights"][:, 0], stored["latencies"], "onset", "Response function to the onset of words"),
+        (stored["weights"][:, 1], stored["latencies"], "surprisal", "Response function to the surprisal of words"),
+        (mean, stored["times"], "contrast", "Words of high surprisal less words of low surprisal"),
+    ]
+    for values, times, name, alt in drawn if places is not None else ():
+        numbers = pd.DataFrame(values.T, columns=names).assign(time_s=times)
+        figure = draw_evoked(times, values, names, _peaks(times, values), places)
+        section.add_picture(figure, f"words-{name}-{subject}", alt, f"{alt}.", numbers)
+    clusters = load_table(path.with_name(path.name.replace("_responses.npz", "_clusters.tsv")))
+    if clusters.empty:
+        section.add_text("The contrast has no cluster.")
+        return [section]
+    found = int((clusters["p"] < ALPHA).sum())
+    section.add_text(
+        f"{found} of {len(clusters)} clusters of the contrast have p below {ALPHA} over stories (Maris & Oostenveld "
+        "2007)."
+    )
+    section.add_table(clusters.head(10), "The ten clusters of the smallest p", f"clusters-{subject}")
     return [section]
 
 

@@ -5,7 +5,16 @@ import sys
 
 from brainlm.config import SCHEMA, as_json, fill_config, leave_out, pick
 from brainlm.errors import BrainlmError
-from brainlm.workflow import BRAIN, NETWORK, RECORDING, SCORES, UNIT, Plan, stamp
+from brainlm.workflow import (
+    BRAIN,
+    NETWORK,
+    RECORDING,
+    RESPONSES,
+    SCORES,
+    UNIT,
+    Plan,
+    stamp,
+)
 
 try:
     config = fill_config(config, SCHEMA)

@@ -7,6 +7,7 @@ SEARCH = ("beam_width", "candidates", "temperature", "guidance")
 NULLS = ("evaluation.n_permutations", "evaluation.min_lag_s")
 UNIT = f"{RESULTS}/{UNIT}"
 SCORES = f"{RESULTS}/{SCORES}"
+RESPONSES = f"{RESULTS}/{RESPONSES}"
 SOURCES = dict(
     root=ROOT,
     derivatives=DERIVATIVES,
@@ -238,9 +239,47 @@ rule score_decoder:
         "--out {output.scores:q} 2> {log:q}"
 
 
+rule word_responses:
+    input:
+        lambda wildcards: plan.preprocessed(
+            DERIVATIVES, "eeg", wildcards.subject, ("story",)
+        ),
+        rules.train_language_model.output,
+        rules.stimuli.output,
+        lambda wildcards: plan.events(
+            modality="eeg", subject=wildcards.subject, use="story"
+        ),
+        index=ancient(INDEX),
+    output:
+        arrays=f"{RESPONSES}.npz",
+        clusters=RESPONSES.replace("_responses", "_clusters") + ".tsv",
+    log:
+        f"{RESULTS}/logs/word_responses/sub-{{subject}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/word_responses/sub-{{subject}}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        **SOURCES,
+        rows=lambda wildcards: plan.digest(
+            modality="eeg", subject=wildcards.subject, use="story"
+        ),
+        seed=config["seed"],
+        code=stamp(config, "word_responses"),
+    shell:
+        RUN
+        + " word_responses --index {input.index:q} --derivatives {params.derivatives:q} --stimuli {params.stimuli:q} "
+        "--bids-root {params.root:q} --language-model {params.language_model:q} --subject {wildcards.subject} "
+        "--seed {params.seed} --out {output.arrays:q} 2> {log:q}"
+
+
 rule decode:
     input:
         plan.scores(SCORES, "within"),
+        plan.responses(f"{RESPONSES}.npz"),
 
 
 rule cross_subject:

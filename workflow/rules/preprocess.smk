@@ -5,6 +5,7 @@ SERIES = (
     else []
 )
 EPOCHS = ("epoch_s", "baseline_s", "baseline", "reject_uv")
+LATER = (*EPOCHS, "word_responses")
 PATTERNS = {"fmri": ("rsa.patterns",), "eeg": tuple(f"eeg.{key}" for key in EPOCHS)}
 
 
@@ -71,7 +72,7 @@ rule preprocess_eeg:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=lambda wildcards: as_json(leave_out(config["eeg"], *EPOCHS)),
+        settings=lambda wildcards: as_json(leave_out(config["eeg"], *LATER)),
         row=lambda wildcards: plan.digest(recording=wildcards.recording),
         root=ROOT,
         out=lambda wildcards: f"{DERIVATIVES}/brainlm-eeg",
