@@ -8,6 +8,8 @@ REFERENCES = (
     "Levy O, Goldberg Y (2014) Neural word embedding as implicit matrix factorization. NeurIPS.",
     "Nili H et al. (2014) A toolbox for representational similarity analysis. PLoS Comput Biol 10:e1003553.",
     "Phipson B, Smyth GK (2010) Permutation p-values should never be zero. Stat Appl Genet Mol Biol 9:39.",
+    "Maris E, Oostenveld R (2007) Nonparametric statistical testing of EEG and MEG data. J Neurosci Methods 164:177.",
+    "Pion-Tonachini L, Kreutz-Delgado K, Makeig S (2019) ICLabel. NeuroImage 198:181.",
     "Power JD et al. (2012) Spurious but systematic correlations in functional connectivity. NeuroImage 59:2142.",
     "Schulz K et al. (2020) Restricting the flow: information bottlenecks for attribution. ICLR.",
     "Schütt HH et al. (2023) Statistical inference on representational geometries. eLife 12:e82566.",
@@ -65,8 +67,12 @@ def fmri_method(settings: dict, t_r: float) -> str:
 def eeg_method() -> str:
     """Preprocessing of EEG."""
     return (
-        "EEG: mains notched out, band-pass filter (zero phase), flat and deviant channels interpolated, components "
-        "that follow the eyes removed (ICA), re-referenced, resampled (MNE). Every operation used its own run only."
+        "EEG: mains notched out, band-pass filter (zero phase), flat, saturated and deviant channels interpolated, "
+        "independent components labelled by ICLabel (Pion-Tonachini et al. 2019; by their correlation with the eyes "
+        "where channels have no places) and those of eyes, muscles, heart, mains and single channels removed, "
+        "re-referenced, resampled (MNE). Every operation used its own run only. Where stories are decoded from EEG, "
+        "gates lie over sensors and latencies; filters behind them give, at each moment, what a word said there would "
+        "have been, and moments count by their energy."
     )
 
 

@@ -155,8 +155,8 @@ def _words(results: Path, subject: str) -> list[Section]:
     section = Section("EEG: responses to words in stories", level=3)
     best = int(stored["score"].argmax())
     section.add_text(
-        f"Ridge over latencies on {len(stored['stories'])} stories, each left out once: words and their surprisal "
-        f"predict {names[best]} with r = {stored['score'][best]:.3f} (median channel {np.median(stored['score']):.3f})."
+        f"Ridge over latencies on {len(stored['stories'])} stories, a third left out at a time: words and "
+        f"their surprisal predict {names[best]} with r = {stored['score'][best]:.3f} (median channel {np.median(stored['score']):.3f})."
     )
     mean = stored["contrasts"].mean(axis=0)
     drawn = [

@@ -98,7 +98,7 @@ def test_what_is_there_is_kept(tiny):
         simulate(out=tiny, size="tiny", seed=5)
 
 
-def test_null_chinese_has_no_eeg_and_no_signal(tmp_path):
+def test_null_chinese_has_no_signal(tmp_path):
     simulate(out=tmp_path / "null", size="null", language="zh", planted=0, distractors=0)
     assert sorted(p.name for p in (tmp_path / "null" / "sub-01").iterdir()) == ["anat", "eeg", "func"]
     explained = nib.load(tmp_path / "null" / "sourcedata" / "truth" / "sub-01_explained_variance.nii.gz").get_fdata()
