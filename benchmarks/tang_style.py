@@ -48,7 +48,7 @@ def decode_subject(sources: Sources, settings: dict, language, subject: str) -> 
     timing = make_timing(sources, settings)
     split = make_split(sources, subject, "within", settings)
     space = common_space(sources, [*split.training, *split.validation, *split.test])
-    load = lambda names: load_runs(sources, names, space.mask, language.space, timing, [subject])  # noqa: E731
+    load = lambda names: load_runs(sources, names, space, language.space, timing, [subject])  # noqa: E731
     embedding = language.space.embedding
     number = {word: i for i, word in enumerate(embedding.tokens)}
     tokens_of = lambda run: load_tokens(sources.stimuli / f"{run.story}_words.tsv")  # noqa: E731

@@ -154,9 +154,10 @@ def _words(results: Path, subject: str) -> list[Section]:
     places = sensor_places(load_clean(stem, preload=False), names)
     section = Section("EEG: responses to words in stories", level=3)
     best = int(stored["score"].argmax())
+    score, stories = stored["score"], len(stored["stories"])
     section.add_text(
-        f"Ridge over latencies on {len(stored['stories'])} stories, a third left out at a time: words and "
-        f"their surprisal predict {names[best]} with r = {stored['score'][best]:.3f} (median channel {np.median(stored['score']):.3f})."
+        f"Ridge over latencies on {stories} stories, a third left out at a time: words and their surprisal predict "
+        f"{names[best]} with r = {score[best]:.3f} (median channel {np.median(score):.3f})."
     )
     mean = stored["contrasts"].mean(axis=0)
     drawn = [
