@@ -8,7 +8,8 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
 VALIDATIONS := validate-null validate-null-eeg validate-null-scores validate-demo validate-tang-style validate-scale \
-  validate-studyforrest validate-mnist-rules validate-rule-speed validate-rsa validate-motion validate-largest-run
+  validate-studyforrest validate-mnist-rules validate-rule-speed validate-rsa validate-motion validate-largest-run \
+  validate-eeg-cleaning
 .PHONY: install demo lint test-fast test validate $(VALIDATIONS) benchmark-rsa benchmark-fmri-cleaning
 install: .venv/installed
 
@@ -50,6 +51,9 @@ validate-tang-style: demo
 
 validate-scale: install
 	python benchmarks/scale.py
+
+validate-eeg-cleaning: install
+	python benchmarks/eeg_cleaning.py
 
 validate-null-eeg: install
 	python benchmarks/null_decoding.py --modality eeg

@@ -134,17 +134,16 @@ def line_excess_db(spectra: tuple[Float[np.ndarray, " f"], Float[np.ndarray, "ch
 
 def measure_quality(raw: mne.io.BaseRaw, cleaned: Cleaned, line_hz: float | None = None) -> dict[str, float]:
     """What a person looks at first."""
-    after = cleaned.raw.get_data(picks=mne.pick_types(cleaned.raw.info, eeg=True, exclude=[]))
     blinks = {} if cleaned.blink_components is None else {"blink_components": float(cleaned.blink_components)}
     if cleaned.components is not None:
         blinks["components_removed"] = float(cleaned.components.removed.sum())
     quality = {
-        "channels": float(len(after)),
+        "channels": float(len(mne.pick_types(cleaned.raw.info, eeg=True, exclude=[]))),
         "bad_channels": float(len(cleaned.bad_channels)),
         "bad_channels_left": float(len(cleaned.raw.info["bads"])),
         **blinks,
-        "amplitude_before_uv": spread_uv(raw.get_data(picks=mne.pick_types(raw.info, eeg=True, exclude=[]))),
-        "amplitude_after_uv": spread_uv(after),
+        "amplitude_before_uv": spread_uv(raw),
+        "amplitude_after_uv": spread_uv(cleaned.raw),
         "duration_s": float(raw.times[-1]),
     }
     parts: Mapping = {"before": cleaned.spectra.before, "after": cleaned.spectra.after} if line_hz else {}

@@ -4,7 +4,6 @@ import logging
 
 import mne
 import numpy as np
-from jaxtyping import Float
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +106,7 @@ def check_enough(raw: mne.io.BaseRaw) -> None:
         raise ValueError("one good EEG channel; its average reference is itself, which leaves nothing.")
 
 
-def spread_uv(data: Float[np.ndarray, "channels time"]) -> float:
-    """Median over channels of the standard deviation, microvolts."""
-    return float(np.median(data.std(axis=1)) * 1e6)
+def spread_uv(raw: mne.io.BaseRaw) -> float:
+    """Median over EEG channels of the standard deviation, microvolts; one by one, as an hour of 64 is large."""
+    picks = mne.pick_types(raw.info, eeg=True, exclude=[])
+    return float(np.median([raw.get_data(picks=[pick]).std() for pick in picks]) * 1e6)
