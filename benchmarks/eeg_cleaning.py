@@ -65,9 +65,9 @@ def measure(minutes: float, method: str) -> dict:
     config = fill_config({"bids_root": "x", "results_dir": "y", "tasks": {"rest": {"use": "story"}}}, SCHEMA)
     settings = config["eeg"] | {"ica": config["eeg"]["ica"] | {"method": method}}
     started, used = time.perf_counter(), time.process_time()
-    cleaned = clean_eeg(raw, settings, LINE_HZ)
+    cleaned = clean_eeg(raw, settings, LINE_HZ, copy=False)
     seconds, used = time.perf_counter() - started, time.process_time() - used
-    quality = measure_quality(raw, cleaned, LINE_HZ)
+    quality = measure_quality(cleaned, LINE_HZ)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     kept = {name: quality.get(name) for name in ("bad_channels", "blink_components", "line_after_db")}
     return {"ica": method, "minutes": minutes, "seconds": seconds, "cpu_seconds": used, "peak_gb": peak} | kept

@@ -23,7 +23,7 @@ def preprocess_eeg(*, index: Path, bids_root: Path, recording: str, settings: di
     told = sidecar(bids_root, row["path"]).get("PowerLineFrequency")
     line_hz = settings["line_hz"] or (told if isinstance(told, int | float) else None)
     try:
-        cleaned = clean_eeg(raw, settings, line_hz)
+        cleaned = clean_eeg(raw, settings, line_hz, copy=False)
     except ValueError as error:
         raise DataError(f"{bids_root / row['path']}: {' '.join(str(error).split())} Exclude the run.") from error
     stem = out / recording
@@ -35,7 +35,7 @@ def preprocess_eeg(*, index: Path, bids_root: Path, recording: str, settings: di
     save_table(named("confounds_timeseries.tsv"), eeg_confounds(cleaned.raw, cleaned.taken))
     save_table(named("rejected.tsv"), cleaned.rejected)
     save_arrays(named("figures.npz"), **_figures(cleaned))
-    quality = measure_quality(raw, cleaned, line_hz) | {
+    quality = measure_quality(cleaned, line_hz) | {
         "bad_channel_names": ", ".join(cleaned.bad_channels) or "none",
         "reference": cleaned.reference,
     }

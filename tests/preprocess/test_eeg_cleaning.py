@@ -29,7 +29,7 @@ def test_mains_go_and_the_band_stays():
     np.testing.assert_allclose(cleaned.get_data().mean(axis=0), 0, atol=1e-12)  # the average reference
     after = clean_eeg(raw, PLAIN, 50)
     assert after.raw.info["sfreq"] == 125
-    quality = measure_quality(raw, after, 50)
+    quality = measure_quality(after, 50)
     assert quality["line_before_db"] > 20 and quality["line_after_db"] < 1
 
 
@@ -101,7 +101,7 @@ def test_where_nothing_shows_the_eyes_no_number_of_blinks_is_told(caplog):
     raw = make_raw(names=[f"E{i}" for i in range(len(NAMES))], placed=False)
     result = clean_eeg(raw, SETTINGS, 50)
     assert result.blink_components is None and "blinks stay" in caplog.text
-    assert "blink_components" not in measure_quality(raw, result)
+    assert "blink_components" not in measure_quality(result)
 
 
 @pytest.fixture

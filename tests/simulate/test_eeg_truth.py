@@ -39,7 +39,7 @@ def test_blinks_mains_and_the_dead_channel_go(heard):
     assert cleaned.blink_components >= 1
     removed = np.array(cleaned.components.maps)[cleaned.components.removed]
     assert set(np.abs(removed).argmax(axis=1)) <= {cleaned.components.names.index(n) for n in ("Fp1", "Fp2")}
-    quality = measure_quality(stored, cleaned, 50.0)
+    quality = measure_quality(cleaned, 50.0)
     assert quality["line_before_db"] > 15 and quality["line_after_db"] <= 1
 
 
