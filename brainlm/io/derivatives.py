@@ -7,7 +7,13 @@ from pathlib import Path
 from brainlm.io.store import atomic, save_json
 
 BIDS_VERSION = "1.10.0"
-OWN_FILES = ("*_timeseries.*", "*_desc-quality.*", "*_xfm.*")  # BIDS has no name for these; fMRIPrep does the same
+OWN_FILES = (
+    "*_timeseries.*",
+    "*_desc-quality.*",
+    "*_desc-figures.*",
+    "*_desc-rejected.*",
+    "*_xfm.*",
+)  # BIDS has no name for these; fMRIPrep does the same
 
 
 def describe(folder: Path, bids_root: Path) -> None:

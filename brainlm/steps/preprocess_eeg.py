@@ -3,13 +3,16 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from brainlm.errors import DataError
+from brainlm.io.derivatives import describe
 from brainlm.io.eeg import load_raw, save_raw
 from brainlm.io.headers import sidecar
 from brainlm.io.store import find_row, read_index, save_arrays, save_json, save_table
 from brainlm.preprocess.eeg import Cleaned, clean_eeg, measure_quality
 from brainlm.preprocess.eeg_confounds import eeg_confounds
+from brainlm.steps._exclusion import exclusion_told
 
 
 def preprocess_eeg(*, index: Path, bids_root: Path, recording: str, settings: dict, out: Path) -> None:
@@ -19,6 +22,11 @@ def preprocess_eeg(*, index: Path, bids_root: Path, recording: str, settings: di
     why, the numbers of the report's figures, and the quality with the names of bad channels.
     """
     row = find_row(read_index(index), recording)
+    with exclusion_told(recording):
+        _preprocess(bids_root, row, settings, out)
+
+
+def _preprocess(bids_root: Path, row: pd.Series, settings: dict, out: Path) -> None:
     raw = load_raw(bids_root, row["path"])
     told = sidecar(bids_root, row["path"]).get("PowerLineFrequency")
     line_hz = settings["line_hz"] or (told if isinstance(told, int | float) else None)
@@ -26,7 +34,8 @@ def preprocess_eeg(*, index: Path, bids_root: Path, recording: str, settings: di
         cleaned = clean_eeg(raw, settings, line_hz, copy=False)
     except ValueError as error:
         raise DataError(f"{bids_root / row['path']}: {' '.join(str(error).split())} Exclude the run.") from error
-    stem = out / recording
+    describe(out, bids_root)
+    stem = out / row["recording"]
 
     def named(ending: str) -> Path:
         return stem.with_name(f"{stem.name}_desc-{ending}")
