@@ -196,8 +196,10 @@ def find_warp(
     coefficients = np.zeros((3, *waves.counts))
     for sigma in LEVELS_MM[1:]:
         level = _Level(image, affine, template, sigma)
+        weights = None
         for _ in range(WARP_UPDATES):
-            compared = level.compare(Warp(start.matrix, waves.field(coefficients), template.grid))
+            compared = level.compare(Warp(start.matrix, waves.field(coefficients), template.grid), weights)
+            weights = compared.weights
             step = waves.step(level.slope(compared), compared.residual(), STIFFNESS * compared.left, coefficients)
             coefficients = coefficients + step
             if np.abs(waves.field(step)).max() < WARP_TOLERANCE_MM:
