@@ -75,6 +75,7 @@ def test_on_its_own_grid_the_run_stays_and_the_tissues_come_to_it(head, tree):
     assert (run.tissue["white_matter"] & ~run.mask).sum() == 0
 
 
+@pytest.mark.slow
 def test_noise_is_no_head(tmp_path):
     random = np.random.default_rng(2)
     (tmp_path / RUN).parent.mkdir(parents=True)
