@@ -166,21 +166,23 @@ def _descend(image: np.ndarray, matrix: np.ndarray, level: _Level) -> Float[np.n
 
 
 def _misfit(image: np.ndarray, matrix: np.ndarray, level: _Level) -> float:
-    """Mean square that is left of the volume when the reference is taken out with a gain."""
-    slopes, values = _seen(image, matrix, level)
+    """Mean square that is left of the volume, in a quarter of the places, without the reference times a gain."""
+    slopes, values = _seen(image, matrix, level, every=4)
     reference = slopes[:, 6]
     return float(np.square(values - reference * (values @ reference) / (reference @ reference)).mean())
 
 
-def _seen(image: np.ndarray, matrix: np.ndarray, level: _Level) -> tuple[np.ndarray, np.ndarray]:
+def _seen(image: np.ndarray, matrix: np.ndarray, level: _Level, every: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Slopes of the reference, and the volume's values, at the places that the movement leaves in the field of view."""
     middle, last = (np.array(level.shape) - 1) / 2, np.array(level.shape) - 1
-    voxels = (level.places @ matrix[:3, :3].T + matrix[:3, 3]) @ level.to_voxel.T + middle
+    voxels = (level.places[::every] @ matrix[:3, :3].T + matrix[:3, 3]) @ level.to_voxel.T + middle
     # smoothing at the edge knows nothing of what lies beyond, which differs between volumes
     inside = ((voxels >= 1) & (voxels <= last - 1)).all(axis=1)
     if inside.sum() < SMALLEST_OVERLAP * len(inside):
         raise ValueError("expected a head like the reference's; less than a third of it lies in the field of view.")
-    return level.slopes[inside], map_coordinates(image, voxels[inside].T, order=3, mode="nearest", prefilter=False)
+    return level.slopes[::every][inside], map_coordinates(
+        image, voxels[inside].T, order=3, mode="nearest", prefilter=False
+    )
 
 
 def _small_movement(step: np.ndarray) -> Float[np.ndarray, "4 4"]:
