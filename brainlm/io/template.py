@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Bool, Float
-from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_template, load_mni152_wm_template
 from scipy.ndimage import binary_dilation
 
 TEMPLATE = "MNI152NLin2009aSym"
@@ -13,6 +12,9 @@ PAD = 16  # voxels of 2 mm
 
 def load_template() -> tuple[Float[np.ndarray, "4 x y z"], Bool[np.ndarray, "x y z"], Float[np.ndarray, "4 4"]]:
     """Shares of grey, white, fluid and of a rim of 8 mm around the brain at 4 mm; brain and rim; the affine (mm)."""
+    # takes a second: only where a run is registered
+    from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_template, load_mni152_wm_template
+
     brain = load_mni152_brain_mask(resolution=FINE_MM)
     mask = np.pad(brain.get_fdata() > 0, PAD)
     grey = np.pad(load_mni152_gm_template(resolution=FINE_MM).get_fdata(), PAD)

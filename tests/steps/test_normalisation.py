@@ -13,6 +13,7 @@ from brainlm.io.template import TEMPLATE
 from brainlm.io.transforms import save_transform
 from brainlm.simulate.warped import WarpedHead, draw_warped_head
 from brainlm.steps._align_fmri import align
+from brainlm.steps.preprocess_fmri import _save_placement
 
 SETTINGS = {
     "motion_correction": True,
@@ -51,7 +52,7 @@ def distances(warp, head: WarpedHead) -> np.ndarray:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("anatomy", "limit"), [("auto", 4.0), ("none", 8.0)])
-def test_landmarks_of_a_known_warp_come_home(anatomy, limit, head, tree):
+def test_landmarks_of_a_known_warp_come_home(anatomy, limit, head, tree, tmp_path):
     run = align(tree, RUN, 2.0, SETTINGS | {"anatomy": anatomy})
     before = np.linalg.norm(head.in_template - head.in_bold, axis=1)
     found = distances(run.placement.warp, head)
@@ -59,6 +60,12 @@ def test_landmarks_of_a_known_warp_come_home(anatomy, limit, head, tree):
     print(f"anatomy {anatomy}: {np.median(before):.1f} mm before, {np.median(found):.2f} mm after; explained: {steps}")
     assert np.median(before) > 8
     assert np.median(found) < limit
+    _save_placement(tmp_path / "sub-01_task-see", run.placement)
+    source = "T1w" if anatomy == "auto" else "boldref"
+    saved = sitk.ReadTransform(str(tmp_path / f"sub-01_task-see_from-{source}_to-{TEMPLATE}_mode-image_xfm.h5"))
+    flip, belong = np.array([-1, -1, 1]), head.landmarks if anatomy == "auto" else head.in_bold
+    points = [np.array(saved.TransformPoint((place * flip).tolist())) * flip for place in head.in_template]
+    assert np.median(np.linalg.norm(points - belong, axis=1)) < limit
     assert run.series.shape == (22, 26, 22, 8) and run.series.dtype == np.float32
     mean = run.series.mean(axis=3)
     assert mean[run.tissue["csf"]].mean() > mean[run.tissue["white_matter"]].mean()  # as the truth has it
