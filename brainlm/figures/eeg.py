@@ -59,7 +59,7 @@ def draw_spectra(
     """Power of every channel (uV^2/Hz, dB) before and after cleaning, the median in colour; a panel each."""
     figure, axes = make_panels(7.6, 2.7, columns=len(spectra), sharey=True)
     for axis, (name, (frequency, power)) in zip(axes, spectra.items(), strict=True):
-        shown = 10 * np.log10(np.maximum(power, 1e-6))
+        shown = 10 * np.log10(np.maximum(power, 1e-4))
         axis.plot(frequency, shown.T, color=FAINT, lw=0.6)
         axis.plot(frequency, np.median(shown, axis=0), color=ACCENT, lw=1.4)
         axis.set_xlabel("frequency (Hz)")
