@@ -20,6 +20,7 @@ ROUNDS = 200
 LABELS = ("brain", "muscle", "eye", "heart", "line", "channel", "other")  # ICLabel's order
 FIT_HZ = 250.0  # enough for the 100 Hz that ICLabel looks at
 FIT_SAMPLES = 30_000  # more do not change the components of 64 channels, and cost minutes
+LABEL_S = 1200.0  # ICLabel's spectra need no more, and it takes 5 GB for an hour: the middle of a longer recording
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,10 @@ def _fit(raw: mne.io.BaseRaw, good: list[str], options: dict, seed: int) -> mne.
 def _iclabel(raw: mne.io.BaseRaw, good: list[str], ica: mne.preprocessing.ICA) -> Float[np.ndarray, "components 7"]:
     from mne_icalabel.iclabel import iclabel_label_components  # takes two seconds
 
-    return iclabel_label_components(raw.copy().pick(good), ica, inplace=False, backend="onnx").astype(float)
+    looked_at, end = raw.copy().pick(good), raw.times[-1]
+    if end > LABEL_S:
+        looked_at.crop((end - LABEL_S) / 2, (end + LABEL_S) / 2)
+    return iclabel_label_components(looked_at, ica, inplace=False, backend="onnx").astype(float)
 
 
 def _eye_correlation(
