@@ -1,11 +1,11 @@
 """Known rigid motion put into a real series (studyforrest) and sought, beside antspyx and SimpleITK, one thread each.
-Times are the processor's own clock, so that others on the machine count little.
 
 Every volume is the series' mean, moved by B-splines of order 5 by up to 1.5 mm and 1.5 degrees an axis, each at random
 (no drift to follow), with fresh noise of the series' own size. Errors are of the movement from the first volume. The
 residual is one yardstick for all: each volume taken back by what was found, again by B-splines of order 5, less the
 mean as it was before, over the head; mean square over the head's variance.
 
+Times are the processor's own clock, so that others on the machine count little.
 antspyx (0.6.3 needs numpy < 2.4) runs in an environment of its own that uv makes. Last, the same is asked of the
 series' own volumes, moved: what is found must be the known motion after what was found without it.
 
