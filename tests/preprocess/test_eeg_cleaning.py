@@ -189,7 +189,6 @@ def test_all_channels_flat_is_said():
 
 
 def test_ransac_names_the_channel_that_the_others_do_not_predict_and_is_guarded():
-    pytest.importorskip("pyprep")
     raw = make_raw(seconds=40)
     raw._data[9] = mne.filter.filter_data(20e-6 * np.random.default_rng(3).normal(size=raw.n_times), 250, 1, 30)
     assert find_by_ransac(raw, 0) == find_by_ransac(raw, 0)

@@ -35,7 +35,6 @@ def test_what_reaches_beyond_the_recording_or_ranges_too_far_is_named():
 
 
 def test_autoreject_drops_the_wild_epochs_and_draws_the_same_line_twice():
-    pytest.importorskip("autoreject")
     raw = make_raw(80)
     for t in (10, 30, 50):
         raw._data[:, t * 250 : t * 250 + 100] += 1e-3 * np.random.default_rng(t).normal(size=(len(NAMES), 100))
