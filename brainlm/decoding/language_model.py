@@ -17,6 +17,7 @@ from torch import Tensor
 
 from brainlm.decoding.decoder import CharacterDecoder, until_end
 from brainlm.decoding.ngrams import Ngrams
+from brainlm.decoding.progress import Keeper, Progress
 
 SHORT_UNTIL = 0.6  # share of the updates
 WORDS_FASTER = 4  # a word's weights are moved by its own texts only, so by fewer updates
@@ -64,16 +65,19 @@ def pretrain(
     draw: Callable[[str, int, float], TextBatch],
     unseen: dict[str, Ngrams],
     updates: int,
+    random: np.random.Generator,
     batch_size: int = 32,
     learning_rate: float = 3e-3,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    keeper: Keeper | None = None,
 ) -> Iterator[dict[str, float]]:
     """Train in place; every tenth of the way yields update, nats a character on validation text, and seconds.
 
     ``draw(part, n, progress)`` gives n texts of a part of the training text, named in ``unseen``, or of "validation";
     progress runs from 0 to 1. ``unseen`` holds n-grams that were not counted on that part: from counts of the very text
-    that it learns, the decoder would learn to trust n-grams too much.
+    that it learns, the decoder would learn to trust n-grams too much. ``random`` is what ``draw`` draws with.
+    ``keeper`` gets the progress at each tenth; one that has some already is gone on from.
     """
     own, parts = decoder.ngrams, list(unseen)
     noise = torch.Generator().manual_seed(seed)
@@ -85,8 +89,11 @@ def pretrain(
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
     rates = [group["lr"] for group in groups]
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=updates, pct_start=0.1)
+    progress = Progress(decoder, optimizer, schedule, random, [noise])
+    made, history = progress.restore(keeper)
+    yield from list(history)
     start = time.perf_counter()
-    for update in range(1, updates + 1):
+    for update in range(made + 1, updates + 1):
         part = parts[update % len(parts)]
         batch = draw(part, batch_size, update / updates)
         features = features_of(batch, noise)
@@ -103,12 +110,16 @@ def pretrain(
                 validated = nats_per_character(
                     decoder.eval(), validation.characters.to(device), validation_features.to(device)
                 )
-            yield {
-                "update": update,
-                "training": loss.item(),
-                "validation": validated.item(),
-                "seconds": time.perf_counter() - start,
-            }
+            history.append(
+                {
+                    "update": update,
+                    "training": loss.item(),
+                    "validation": validated.item(),
+                    "seconds": time.perf_counter() - start,
+                }
+            )
+            progress.save(keeper, update, history)
+            yield history[-1]
 
 
 def text_sampler(
@@ -117,14 +128,13 @@ def text_sampler(
     encode: Callable[[list[str]], Tensor],
     coordinates: Callable[[list[list[str]]], np.ndarray],
     lengths: tuple[int, int],
-    seed: int,
+    random: np.random.Generator,
 ) -> Callable[[str, int, float], TextBatch]:
     """``draw`` for :func:`pretrain`: stretches of ``lengths`` (least, most) tokens at random places of a text.
 
     They are a quarter as long until ``SHORT_UNTIL`` of the updates: spelling and grammar are learned from short
     stretches as well, several times faster.
     """
-    random = np.random.default_rng(seed)
 
     def draw(part: str, n: int, progress: float) -> TextBatch:
         stream = tokens[part]

@@ -13,6 +13,7 @@ from torch.nn.functional import avg_pool1d, cross_entropy, normalize
 
 from brainlm.decoding.eeg_encoder import EegEncoder
 from brainlm.decoding.encoder import BrainEncoder
+from brainlm.decoding.progress import Keeper, Progress
 from brainlm.decoding.windows import StoryRun, Timing, usable_starts
 
 
@@ -161,15 +162,22 @@ def train(
     content_weight: float = 1.0,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    keeper: Keeper | None = None,
 ) -> Iterator[dict[str, float]]:
-    """Train in place on ``runs``; yields the terms of the loss and the seconds after every tenth of the updates."""
+    """Train in place on ``runs``; yields the terms of the loss and the seconds after every tenth of the updates.
+
+    At each tenth ``keeper`` gets the progress; one that has some already is gone on from, its rows yielded first.
+    """
     random = np.random.default_rng(seed)
     scale = fit_rate_scale(runs)
     optimizer = _optimizer(model, learning_rate, gate_learning_rate, weight_decay)
     rates = [group["lr"] for group in optimizer.param_groups]
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=updates, pct_start=0.1)
+    progress = Progress(model, optimizer, schedule, random)
+    made, history = progress.restore(keeper)
+    yield from list(history)
     begin = time.perf_counter()
-    for update in range(1, updates + 1):
+    for update in range(made + 1, updates + 1):
         batch = to_device(draw_segments(runs, timing, scale, batch_size, windows, random), device)
         terms = loss_terms(model.train(), batch, timing.steps)
         loss = terms["contrast"] + content_weight * terms["content"] + terms["timing"]
@@ -181,11 +189,15 @@ def train(
         optimizer.step()
         schedule.step()
         if update % max(1, updates // 10) == 0 or update == updates:
-            yield {
-                "update": update,
-                **{name: term.item() for name, term in terms.items()},
-                "seconds": time.perf_counter() - begin,
-            }
+            history.append(
+                {
+                    "update": update,
+                    **{name: term.item() for name, term in terms.items()},
+                    "seconds": time.perf_counter() - begin,
+                }
+            )
+            progress.save(keeper, update, history)
+            yield history[-1]
 
 
 def to_device(batch: Segments, device: torch.device | str) -> Segments:

@@ -10,6 +10,7 @@ import torch
 
 from brainlm.decoding.eeg_filters import SensorRun
 from brainlm.decoding.eeg_training import refit_sensors, run_products, sensor_rates, start_encoder
+from brainlm.decoding.progress import Keeper
 from brainlm.decoding.refit import Choice
 from brainlm.decoding.train import BrainModel, fit_rate_scale
 from brainlm.decoding.windows import Timing
@@ -31,6 +32,7 @@ def fit_sensors(
     settings: dict,
     seed: int,
     place: torch.device,
+    keeper: Keeper | None = None,
 ) -> tuple[BrainModel, list[dict], dict[str, list[Choice]], dict]:
     """The trained and refitted model, its history, the choices tried, and the facts to build it again."""
     options = settings["eeg_decoder"]
@@ -46,7 +48,7 @@ def fit_sensors(
         start_encoder(head, parts[name], training, name, timing, scale)
     logger.info("filters started in %.0f s", time.perf_counter() - started)
     gradient = settings["selector"] | {name: options[name] for name in GRADIENT}
-    history = train_gates(model.to(place), training, timing, gradient, seed, place)
+    history = train_gates(model.to(place), training, timing, gradient, seed, place, keeper)
     model.to("cpu")
     sizes = [size for size in options["sizes"] if size < len(space) * latencies] + [len(space) * latencies]
     try:

@@ -4,6 +4,7 @@ import logging
 
 import torch
 
+from brainlm.decoding.progress import Keeper
 from brainlm.decoding.train import BrainModel, train
 from brainlm.decoding.windows import StoryRun, Timing
 from brainlm.errors import DataError
@@ -18,8 +19,12 @@ def train_gates(
     options: dict,
     seed: int,
     place: torch.device,
+    keeper: Keeper | None = None,
 ) -> list[dict]:
-    """Train in place; returns the history. ``options`` are those of the config's section ``selector``."""
+    """Train in place; returns the history. ``options`` are those of the config's section ``selector``.
+
+    Progress goes to ``keeper`` and on from there.
+    """
     named = ("batch_size", "learning_rate", "gate_learning_rate", "weight_decay")
     history = []
     steps = train(
@@ -31,6 +36,7 @@ def train_gates(
         **{n: options[n] for n in named},
         seed=seed,
         device=place,
+        keeper=keeper,
     )
     try:
         for row in steps:

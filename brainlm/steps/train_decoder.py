@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 
 from brainlm.decoding.encoding import encoding_map, starting_logits
+from brainlm.decoding.progress import Keeper
 from brainlm.decoding.refit import Choice, refit
 from brainlm.decoding.selector import Gates
 from brainlm.decoding.split import Split
@@ -20,6 +21,7 @@ from brainlm.io.fmri import save_volume
 from brainlm.io.language import save_weights
 from brainlm.io.store import save_json, save_table
 from brainlm.records import Space
+from brainlm.steps._checkpoint import Checkpoint, digest_runs
 from brainlm.steps._eeg_units import fit_sensors, gate_table
 from brainlm.steps._gates import train_gates
 from brainlm.steps._label_runs import decodes_labels, train_label_decoder
@@ -69,10 +71,14 @@ def train_decoder(
     text_space = load_language(language_model).space
     training = load_runs(sources, split.training, space, text_space, timing, subjects)
     validation = load_runs(sources, split.validation, space, text_space, timing, subjects)
+    runs = digest_runs([*training, *validation])
+    checkpoint = Checkpoint.of(out, "train_decoder", settings=settings, seed=seed, runs=runs, device=place.type)
     if modality == "eeg":
-        model, history, choices, own = fit_sensors(training, validation, space, timing, subjects, settings, seed, place)
+        model, history, choices, own = fit_sensors(
+            training, validation, space, timing, subjects, settings, seed, place, checkpoint
+        )
     else:
-        model, history = fit_selector(training, space, timing, len(subjects), settings, seed, place)
+        model, history = fit_selector(training, space, timing, len(subjects), settings, seed, place, checkpoint)
         choices = _refit(model, training, validation, timing, settings["selector"]["sizes"])
         own = {
             "encoder": encoder_options(settings, len(subjects)),
@@ -97,6 +103,7 @@ def train_decoder(
         },
     }
     save_unit(out, model, space, facts, split, history, choices)
+    checkpoint.remove()
 
 
 def encoder_options(settings: dict, subjects: int) -> dict:
@@ -113,6 +120,7 @@ def fit_selector(
     settings: dict,
     seed: int,
     place: torch.device,
+    keeper: Keeper | None = None,
 ) -> tuple[BrainModel, list[dict]]:
     """Train the gates of a new model; returns it with its history."""
     options = settings["selector"]
@@ -123,7 +131,7 @@ def fit_selector(
         scale = fit_rate_scale(training)
         _start(model.content.gates, encoding_map(training, [run.coordinates for run in training], timing))
         _start(model.rate.gates, encoding_map(training, [scale.z(run) for run in training], timing))
-    return model, train_gates(model, training, timing, options, seed, place)
+    return model, train_gates(model, training, timing, options, seed, place, keeper)
 
 
 def _start(gates: Gates, encoding: np.ndarray) -> None:

@@ -1,5 +1,6 @@
 """Step: teach the character decoder to write from noisy meaning, on text alone."""
 
+import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from brainlm.errors import DataError
 from brainlm.io.bids import read_events
 from brainlm.io.language import read_text
 from brainlm.io.store import read_index, save_table
+from brainlm.steps._checkpoint import Checkpoint
 from brainlm.steps._language import Language, save_language
 from brainlm.stimuli.embeddings import fit_embedding, join_tokens, label_embedding, tokenize
 from brainlm.stimuli.text_space import TextSpace, fit_text_space
@@ -45,20 +47,26 @@ def train_language_model(*, index: Path, bids_root: Path, settings: dict, seed: 
         lesson = _learn_labels(index, bids_root, settings, seed)
     decoder = _build_decoder(lesson, options).to(place)
     unseen = {name: ngrams.to(place) for name, ngrams in lesson.unseen.items()}
+    checkpoint = Checkpoint.of(
+        out, "train_language_model", settings=settings, seed=seed, text=lesson.digest, device=place.type
+    )
     history = []
     for row in pretrain(
         decoder,
         lesson.draw,
         unseen,
         options["updates"],
+        lesson.random,
         learning_rate=options["learning_rate"],
         seed=seed,
         device=place,
+        keeper=checkpoint,
     ):
         logger.info("update %(update)d: %(validation).3f nats a character on validation text", row)
         history.append(row)
     save_language(out, Language(decoder.cpu(), lesson.space, lesson.shares, lesson.source))
     save_table(out / "history.tsv", pd.DataFrame(history))
+    checkpoint.remove()
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,14 @@ class Lesson:
     unseen: dict[str, Ngrams]  # for each part that draw knows: n-grams of the others
     longest: int  # characters
     source: str
+    random: np.random.Generator  # what draw draws with
+
+    @property
+    def digest(self) -> str:
+        """Tells whether the text has changed."""
+        return hashlib.sha256(
+            repr(sorted(self.shares.items())).encode() + self.ngrams.log_p.numpy().tobytes()
+        ).hexdigest()
 
 
 def _build_decoder(lesson: Lesson, options: dict) -> CharacterDecoder:
@@ -102,12 +118,13 @@ def _learn_text(bids_root: Path, options: dict, seed: int) -> Lesson:
     longest = max(len(join_tokens(stream[i : i + most])) for i in range(0, len(stream) - most, most // 2)) + 20
     training, half = stream[:-n_validation], (len(stream) - n_validation) // 2
     parts = {"first": training[:half], "second": training[half:], "validation": stream[-n_validation:]}
-    draw = text_sampler(parts, join_tokens, alphabet.batch, space.coordinates, (shortest, most), seed)
+    random = np.random.default_rng(seed)
+    draw = text_sampler(parts, join_tokens, alphabet.batch, space.coordinates, (shortest, most), random)
     texts = {name: join_tokens(part) for name, part in parts.items()}
     unseen = {"first": fit_ngrams([texts["second"]], alphabet), "second": fit_ngrams([texts["first"]], alphabet)}
     ngrams = fit_ngrams([texts["first"], texts["second"]], alphabet)
     cut = partial(_drawn, draw, longest)
-    return Lesson(space, shares, cut, alphabet, ngrams, unseen, longest, options["text"])
+    return Lesson(space, shares, cut, alphabet, ngrams, unseen, longest, options["text"], random)
 
 
 def _drawn(draw, longest: int, part: str, n: int, progress: float) -> TextBatch:
@@ -136,7 +153,9 @@ def _learn_labels(index: Path, bids_root: Path, settings: dict, seed: int) -> Le
 
     shares = {label: 1 / len(labels) for label in labels}
     ngrams = fit_ngrams(labels, alphabet)
-    return Lesson(space, shares, draw, alphabet, ngrams, {"training": ngrams}, max(map(len, labels)) + 1, "labels")
+    return Lesson(
+        space, shares, draw, alphabet, ngrams, {"training": ngrams}, max(map(len, labels)) + 1, "labels", random
+    )
 
 
 def label_space(labels: list[str]) -> TextSpace:
