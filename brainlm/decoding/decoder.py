@@ -8,7 +8,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from brainlm.decoding.characters import END, START, Alphabet
 from brainlm.decoding.ngrams import Ngrams
 from brainlm.decoding.search import beam_search, sample_texts
-from brainlm.decoding.vocabulary import Vocabulary
+from brainlm.decoding.vocabulary import Vocabulary, parts_along
 
 OVERSHOOT = 1.3  # no text of a batch grows beyond this multiple of the longest length that the features tell
 
@@ -18,9 +18,10 @@ ITEMS = 12  # items drawn at once: the keys of more outgrow the memory that the 
 class CharacterDecoder(nn.Module):
     """Writes text from features alone: the last feature is the length in characters, the others are content.
 
-    A content feature is the posterior mean of a text coordinate (unit variance over texts) given the brain: 0 where
-    the brain says nothing, so that features of zero leave a language model of texts of that length. The transformer
-    adds to what ``ngrams`` say of spelling and grammar and ``vocabulary`` of words that fit the content.
+    Features come in ``parts``, one for each equal share of the text, in order; all tell the length of the whole. A
+    content feature is the posterior mean of a coordinate of that part (unit variance over parts of texts) given the
+    brain: 0 where the brain says nothing, so that features of zero leave a language model of texts of that length. The
+    transformer adds to what ``ngrams`` say of spelling and grammar and ``vocabulary`` of words that fit the content.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class CharacterDecoder(nn.Module):
         layers: int = 2,
         heads: int = 4,
         slots: int = 4,
+        parts: int = 1,
     ) -> None:
         super().__init__()
         self.alphabet = alphabet
@@ -41,7 +43,7 @@ class CharacterDecoder(nn.Module):
         self.vocabulary = vocabulary
         self.weights = nn.Parameter(torch.ones(2))  # of ngrams and of vocabulary
         self.longest = longest
-        self.slots = slots
+        self.slots, self.parts = slots, parts
         config = GPT2Config(
             vocab_size=len(alphabet),
             n_positions=longest + 1,
@@ -58,15 +60,17 @@ class CharacterDecoder(nn.Module):
         self.transformer = GPT2LMHeadModel(config)
         self.read_content = nn.Linear(width - 1, slots * size)
         self.read_length = nn.Linear(1, size)
+        self.place = nn.Parameter(torch.zeros(parts, size))
 
-    def memory(self, features: Float[Tensor, "batch steps width"]) -> Float[Tensor, "batch slots size"]:
-        """What the characters attend to: ``slots`` vectors of content a step, and one for the length."""
-        content = self.read_content(features[..., :-1]).flatten(1).unflatten(1, (features.shape[1] * self.slots, -1))
+    def memory(self, features: Float[Tensor, "batch parts width"]) -> Float[Tensor, "batch slots size"]:
+        """What the characters attend to: ``slots`` vectors of content a part, and one for the length."""
+        content = self.read_content(features[..., :-1]).unflatten(2, (self.slots, -1)) + self.place[:, None]
+        content = content.flatten(1, 2)
         length = self.read_length(features[..., -1].mean(dim=1, keepdim=True) / self.longest)
         return torch.cat([content, length[:, None]], dim=1)
 
     def forward(
-        self, characters: Int[Tensor, "batch characters"], features: Float[Tensor, "batch steps width"]
+        self, characters: Int[Tensor, "batch characters"], features: Float[Tensor, "batch parts width"]
     ) -> Float[Tensor, "batch characters alphabet"]:
         """Logits of each character given those before it."""
         start = torch.full_like(characters[:, :1], START)
@@ -75,15 +79,17 @@ class CharacterDecoder(nn.Module):
         return logits + self.known(characters, features) @ self.weights
 
     def known(
-        self, characters: Int[Tensor, "batch characters"], features: Float[Tensor, "batch steps width"]
+        self, characters: Int[Tensor, "batch characters"], features: Float[Tensor, "batch parts width"]
     ) -> Float[Tensor, "batch characters alphabet 2"]:
         """What n-grams and vocabulary say of each character given those before it."""
-        masses = self.vocabulary.masses(content_of(features))
-        fitting = self.vocabulary.change(masses, self.vocabulary.states(characters))
+        masses = self.vocabulary.masses(features[..., :-1])
+        states = self.vocabulary.states(characters)
+        part = parts_along(states, length_of(features), self.parts)
+        fitting = self.vocabulary.change(masses, states, part)
         return torch.stack([self.ngrams.log_p[self.ngrams.states(characters)], fitting], dim=-1)
 
     def log_likelihood(
-        self, characters: Int[Tensor, "batch characters"], features: Float[Tensor, "batch steps width"]
+        self, characters: Int[Tensor, "batch characters"], features: Float[Tensor, "batch parts width"]
     ) -> Float[Tensor, " batch"]:
         """Log-probability of each text (nats), its first end mark included, what follows it not."""
         log_p = self(characters, features).log_softmax(dim=-1)
@@ -92,21 +98,21 @@ class CharacterDecoder(nn.Module):
 
     @torch.inference_mode()
     def decode(
-        self, features: Float[Tensor, "batch steps width"], beam_width: int = 4, guidance: float = 0.0
+        self, features: Float[Tensor, "batch parts width"], beam_width: int = 4, guidance: float = 0.0
     ) -> list[str]:
         """The most likely text of each item, free-running: no true text, length or timing can reach it.
 
         ``guidance`` raises the weight of words that fit the content beyond the one learned, by this share.
         """
-        masses = self.vocabulary.masses(content_of(features))
-        longest = self._longest(features).max().item()
-        numbers = beam_search(self, self.memory(features), masses, beam_width, guidance, longest)
+        masses = self.vocabulary.masses(features[..., :-1])
+        length, longest = length_of(features), self._longest(features).max().item()
+        numbers = beam_search(self, self.memory(features), masses, length, beam_width, guidance, longest)
         return [self.alphabet.decode(row) for row in numbers.tolist()]
 
     @torch.inference_mode()
     def sample(
         self,
-        features: Float[Tensor, "batch steps width"],
+        features: Float[Tensor, "batch parts width"],
         candidates: int,
         temperature: float,
         guidance: float = 0.0,
@@ -116,8 +122,8 @@ class CharacterDecoder(nn.Module):
 
         Probabilities to the power 1 / ``temperature``; chance depends on ``seed`` and an item's place in the batch.
         """
-        masses = self.vocabulary.masses(content_of(features))
-        lengths = features[..., -1].mean(dim=1).round().long().clamp(1, self.longest - 1)
+        masses = self.vocabulary.masses(features[..., :-1])
+        lengths = length_of(features).round().long().clamp(1, self.longest - 1)
         chance = [torch.Generator().manual_seed(seed + i) for i in range(len(features))]
         drawn = torch.stack([torch.rand(self.longest, candidates, generator=own) for own in chance], dim=1)
         memory, drawn = self.memory(features), drawn.to(features.device)
@@ -129,14 +135,14 @@ class CharacterDecoder(nn.Module):
             texts += [[self.alphabet.decode(row).strip() for row in item] for item in numbers.tolist()]
         return texts
 
-    def _longest(self, features: Float[Tensor, "batch steps width"]) -> Int[Tensor, " batch"]:
-        most = (OVERSHOOT * features[..., -1].mean(dim=1)).ceil().long() + 1
+    def _longest(self, features: Float[Tensor, "batch parts width"]) -> Int[Tensor, " batch"]:
+        most = (OVERSHOOT * length_of(features)).ceil().long() + 1
         return most.clamp(max=self.longest)
 
 
-def content_of(features: Float[Tensor, "batch steps width"]) -> Float[Tensor, "batch content"]:
-    """The content of a window: the mean over its steps."""
-    return features[..., :-1].mean(dim=1)
+def length_of(features: Float[Tensor, "batch parts width"]) -> Float[Tensor, " batch"]:
+    """The length in characters that the features tell."""
+    return features[..., -1].mean(dim=1)
 
 
 def until_end(characters: Int[Tensor, "batch characters"]) -> Float[Tensor, "batch characters"]:

@@ -55,6 +55,10 @@ class EegEncoder(nn.Module):
         features = self.readout(self.units(window))
         return features @ self._layer(subject), self.gates.rate().mean()
 
+    def states(self, window: Float[Tensor, "batch time columns"]) -> Float[Tensor, "batch steps width"]:
+        """What every step says of the features, before the readout."""
+        return self.units(window)
+
     def units(self, window: Float[Tensor, "batch time columns"]) -> Float[Tensor, "batch steps width"]:
         """What the moments of a step say, each weighted by its energy."""
         moments = self.moments(window)

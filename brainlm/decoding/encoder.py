@@ -48,9 +48,13 @@ class BrainEncoder(nn.Module):
         self, window: Float[Tensor, "batch time sensors"], subject: Int[Tensor, " batch"]
     ) -> tuple[Float[Tensor, "batch steps width"], Float[Tensor, ""]]:
         """Features and the rate of the gates: nats a sample, averaged over voxels."""
-        states = self.dropout(self.compress(self.units(window)))
+        states = self.dropout(self.states(window))
         features = self.over_time(states.transpose(1, 2)).transpose(1, 2)
         return features @ self._layer(subject), self.gates.rate().mean()
+
+    def states(self, window: Float[Tensor, "batch time sensors"]) -> Float[Tensor, "batch time width"]:
+        """What every volume says of the features, before time is filtered."""
+        return self.compress(self.units(window))
 
     def units(self, window: Float[Tensor, "batch time sensors"]) -> Float[Tensor, "batch time units"]:
         """What the convolution makes of every gated volume."""

@@ -7,7 +7,7 @@ from 0 (an unconditional language model) to 1, one decoder serves every subject 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from torch import Tensor
 from brainlm.decoding.decoder import CharacterDecoder, until_end
 from brainlm.decoding.ngrams import Ngrams
 from brainlm.decoding.progress import Keeper, Progress
+from brainlm.decoding.vocabulary import Vocabulary
 
 SHORT_UNTIL = 0.6  # share of the updates
 WORDS_FASTER = 4  # a word's weights are moved by its own texts only, so by fewer updates
@@ -28,33 +29,41 @@ class TextBatch:
     """Texts as numbers of characters, with their coordinates."""
 
     characters: Int[Tensor, "texts characters"]
-    coordinates: Float[Tensor, "texts coordinates"]
+    coordinates: Float[Tensor, "texts parts coordinates"]
 
 
-def blur(coordinates: Float[Tensor, "texts coordinates"], seed: torch.Generator) -> Float[Tensor, "texts coordinates"]:
+def blur(
+    coordinates: Float[Tensor, "texts parts coordinates"], seed: torch.Generator
+) -> Float[Tensor, "texts parts coordinates"]:
     """Posterior means of coordinates as a brain of random quality gives them (the formula above).
 
     The correlation falls along the coordinates by a random slope, as later components are predicted worse.
     """
-    n_texts, n_coordinates = coordinates.shape
-    best = torch.rand(n_texts, 1, generator=seed)
-    slope = 2 * torch.rand(n_texts, 1, generator=seed)
+    n_texts, _, n_coordinates = coordinates.shape
+    best = torch.rand(n_texts, 1, 1, generator=seed)
+    slope = 2 * torch.rand(n_texts, 1, 1, generator=seed)
     r = best * torch.exp(-slope * torch.arange(n_coordinates) / n_coordinates)
-    noise = torch.randn(n_texts, n_coordinates, generator=seed)
+    noise = torch.randn(coordinates.shape, generator=seed)
     return r.square() * coordinates + r * (1 - r.square()).sqrt() * noise
 
 
 def features_of(
     batch: TextBatch, seed: torch.Generator, length_noise: float = 0.1
-) -> Float[Tensor, "texts 1 features"]:
-    """Blurred coordinates, and the length in characters within ``length_noise`` (relative standard deviation)."""
+) -> Float[Tensor, "texts parts features"]:
+    """Blurred coordinates of each part, and the length of the whole in characters.
+
+    ``length_noise`` is its relative standard deviation.
+    """
     length = until_end(batch.characters).sum(dim=1, keepdim=True) - 1
     length = length * (1 + length_noise * torch.randn(length.shape, generator=seed))
-    return torch.cat([blur(batch.coordinates, seed), length], dim=1)[:, None]
+    parts = batch.coordinates.shape[1]
+    return torch.cat([blur(batch.coordinates, seed), length[:, None].expand(-1, parts, -1)], dim=2)
 
 
 def nats_per_character(
-    decoder: CharacterDecoder, characters: Int[Tensor, "texts characters"], features: Float[Tensor, "texts 1 features"]
+    decoder: CharacterDecoder,
+    characters: Int[Tensor, "texts characters"],
+    features: Float[Tensor, "texts parts features"],
 ) -> Float[Tensor, ""]:
     """Mean negative log-likelihood a character."""
     return -decoder.log_likelihood(characters, features).sum() / until_end(characters).sum()
@@ -126,7 +135,8 @@ def text_sampler(
     tokens: dict[str, list[str]],
     join: Callable[[list[str]], str],
     encode: Callable[[list[str]], Tensor],
-    coordinates: Callable[[list[list[str]]], np.ndarray],
+    coordinates: Callable[[list[list[list[str]]]], np.ndarray],
+    parts: int,
     lengths: tuple[int, int],
     random: np.random.Generator,
 ) -> Callable[[str, int, float], TextBatch]:
@@ -142,8 +152,46 @@ def text_sampler(
         sizes = random.integers(least, most + 1, n)
         starts = random.integers(0, len(stream) - lengths[1], n)
         texts = [stream[start : start + size] for start, size in zip(starts, sizes, strict=True)]
-        return TextBatch(
-            encode([join(text) for text in texts]), torch.as_tensor(coordinates(texts), dtype=torch.float32)
-        )
+        divided = coordinates([divide(text, parts, join) for text in texts])
+        return TextBatch(encode([join(text) for text in texts]), torch.as_tensor(divided, dtype=torch.float32))
 
     return draw
+
+
+def divide(tokens: Sequence[str], parts: int, join: Callable[[list[str]], str]) -> list[list[str]]:
+    """The tokens of each of ``parts`` equal shares of the text, by where each token starts."""
+    starts = [len(join(list(tokens[: i + 1]))) - len(token) for i, token in enumerate(tokens)]
+    length = len(join(list(tokens)))
+    divided: list[list[str]] = [[] for _ in range(parts)]
+    for start, token in zip(starts, tokens, strict=True):
+        divided[min(start * parts // length, parts - 1)].append(token)
+    return divided
+
+
+def fit_words(
+    vocabulary: Vocabulary,
+    coordinates: Float[Tensor, "parts coordinates"],
+    spoken: Sequence[Sequence[str]],
+    updates: int = 500,
+    batch_size: int = 1024,
+    seed: int = 0,
+) -> None:
+    """Fit how content moves words, in place, on words ``spoken`` in parts of text with blurred ``coordinates``.
+
+    It is a multinomial regression of its own, which the decoder's training starts from: there each word is moved by
+    the few texts of a batch that hold it.
+    """
+    number = {word: i for i, word in enumerate(vocabulary.words)}
+    pairs = [(part, number[word]) for part, words in enumerate(spoken) for word in words if word in number]
+    part, word = torch.tensor(pairs).T
+    chance = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.Adam(vocabulary.read_words.parameters(), lr=0.03)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.03, total_steps=updates)
+    for _ in range(updates):
+        rows = torch.randint(len(part), (batch_size,), generator=chance)
+        content = blur(coordinates[part[rows], None], chance)[:, 0]
+        loss = -vocabulary.log_probabilities(content).gather(1, word[rows, None]).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()

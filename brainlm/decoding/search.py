@@ -1,12 +1,12 @@
 """From a decoder to texts, character by character, with cached keys and values: the most likely, or some by chance."""
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Real
 from torch import Tensor, nn
 from transformers import DynamicCache, EncoderDecoderCache
 
 from brainlm.decoding.characters import END, START, UNKNOWN
-from brainlm.decoding.vocabulary import ROOT
+from brainlm.decoding.vocabulary import ROOT, part_at
 
 
 class _Writer:
@@ -17,15 +17,18 @@ class _Writer:
         decoder: nn.Module,
         memory: Float[Tensor, "batch slots size"],
         masses: Float[Tensor, "2 batch sums"],
+        length: Real[Tensor, " batch"],
         width: int,
         guidance: float,
     ) -> None:
-        self.decoder, self.masses, self.guidance = decoder, masses, guidance
+        self.decoder, self.masses, self.length, self.guidance = decoder, masses, length[:, None], guidance
         self.memory = memory.repeat_interleave(width, dim=0)
         self.cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
         self.last = torch.full((len(memory), width), START, device=memory.device)
         self.after = torch.full_like(self.last, decoder.ngrams.first)
         self.within = torch.full_like(self.last, ROOT)
+        self.part = torch.zeros_like(self.last)
+        self.place = 0
 
     def logits(self) -> Float[Tensor, "batch width alphabet"]:
         """Of the next character; call once a character."""
@@ -37,36 +40,40 @@ class _Writer:
         )
         grammar, fit = self.decoder.weights
         known = grammar * self.decoder.ngrams.log_p[self.after]
-        known = known + (1 + self.guidance) * fit * self.decoder.vocabulary.change(self.masses, self.within)
+        known = known + (1 + self.guidance) * fit * self.decoder.vocabulary.change(self.masses, self.within, self.part)
         return step.logits[:, -1].unflatten(0, self.last.shape) + known
 
     def write(self, characters: Int[Tensor, "batch width"], parent: Int[Tensor, "batch width"] | None = None) -> None:
         """Go on with ``characters``, each after the text ``parent`` of its item (None: its own)."""
-        after, within = self.after, self.within
+        after, within, part = self.after, self.within, self.part
         if parent is not None:
             width = parent.shape[1]
             rows = parent + width * torch.arange(len(parent), device=parent.device)[:, None]
             self.cache.reorder_cache(rows.flatten())
-            after, within = after.gather(1, parent), within.gather(1, parent)
+            after, within, part = after.gather(1, parent), within.gather(1, parent), part.gather(1, parent)
         self.after = self.decoder.ngrams.following[after, characters].long()
         self.within = self.decoder.vocabulary.following[within, characters]
         self.last = characters
+        self.place += 1
+        here = part_at(torch.full_like(part, self.place), self.length, self.decoder.parts)
+        self.part = torch.where(self.within == ROOT, here, part)
 
 
 def beam_search(
     decoder: nn.Module,
     memory: Float[Tensor, "batch slots size"],
     masses: Float[Tensor, "2 batch sums"],
+    length: Float[Tensor, " batch"],
     beam_width: int,
     guidance: float,
     longest: int,
 ) -> Int[Tensor, "batch characters"]:
     """Best text of each item, as numbers of characters with end marks after its end.
 
-    ``memory`` holds what the transformer attends to, ``masses`` what the vocabulary says. Every item has its own beam;
-    a text that has ended keeps its score.
+    ``memory`` holds what the transformer attends to, ``masses`` what the vocabulary says of texts of ``length``. Every
+    item has its own beam; a text that has ended keeps its score.
     """
-    writer = _Writer(decoder, memory, masses, beam_width, guidance)
+    writer = _Writer(decoder, memory, masses, length, beam_width, guidance)
     batch, device = len(memory), memory.device
     score = torch.full((batch, beam_width), float("-inf"), device=device)
     score[:, 0] = 0  # all beams start alike: only one of them may be extended
@@ -107,7 +114,7 @@ def sample_texts(
     ``chance`` holds numbers between 0 and 1, one a character: the character at that place of the summed probabilities
     is written. A text ends with the first word that ends at its item's length or later, and nowhere else.
     """
-    writer = _Writer(decoder, memory, masses, chance.shape[-1], guidance)
+    writer = _Writer(decoder, memory, masses, lengths, chance.shape[-1], guidance)
     ended = torch.zeros_like(writer.last, dtype=torch.bool)
     text = []
     for place, drawn in enumerate(chance):

@@ -109,28 +109,38 @@ class BrainModel(nn.Module):
     """Content and timing, each with an encoder and gates of its own.
 
     Content features are coordinates of the text (:mod:`brainlm.stimuli.text_space`), timing features the z-scored
-    numbers of tokens and characters; ``scale`` sharpens the contrast.
+    numbers of tokens and characters; ``scale`` sharpens the contrast. ``parts`` reads the content of each part of a
+    window from the course of the states of its samples (:mod:`brainlm.decoding.parts`).
     """
 
-    def __init__(self, content: BrainEncoder | EegEncoder, rate: BrainEncoder | EegEncoder) -> None:
+    def __init__(
+        self, content: BrainEncoder | EegEncoder, rate: BrainEncoder | EegEncoder, samples: int, width: int, parts: int
+    ) -> None:
         super().__init__()
         self.content, self.rate = content, rate
+        self.parts = nn.Linear(samples * width, parts * width)
+        self.n_parts = parts
         self.log_scale = nn.Parameter(torch.tensor(1.0))
 
     @classmethod
     def of_volumes(
-        cls, mask: Bool[Tensor, "x y z"], coordinates: int, timing: Timing, **encoder: float
+        cls, mask: Bool[Tensor, "x y z"], coordinates: int, timing: Timing, parts: int = 1, **encoder: float
     ) -> "BrainModel":
         """For fMRI."""
-        return cls(*(BrainEncoder(mask, width, timing.delays, **encoder) for width in (coordinates, 2)))
+        heads = (BrainEncoder(mask, width, timing.delays, **encoder) for width in (coordinates, 2))
+        return cls(*heads, timing.reach, coordinates, parts)
 
     @classmethod
     def of_sensors(
-        cls, sensors: int, latencies: int, coordinates: int, timing: Timing, **encoder: float
+        cls, sensors: int, latencies: int, coordinates: int, timing: Timing, parts: int = 1, **encoder: float
     ) -> "BrainModel":
         """For EEG; ``latencies`` at the rate of the samples inside a step."""
-        parts = (EegEncoder(sensors, latencies, width, timing.delays, **encoder) for width in (coordinates, 2))
-        return cls(*parts)
+        heads = (EegEncoder(sensors, latencies, width, timing.delays, **encoder) for width in (coordinates, 2))
+        return cls(*heads, timing.steps, coordinates, parts)
+
+    def read_parts(self, window: Float[Tensor, "batch time sensors"]) -> Float[Tensor, "batch parts coordinates"]:
+        """Content of each part of one window of brain."""
+        return self.parts(self.content.states(window).flatten(1)).unflatten(1, (self.n_parts, -1))
 
 
 def loss_terms(model: BrainModel, batch: Segments, steps: int) -> dict[str, Float[Tensor, ""]]:

@@ -5,6 +5,8 @@ share of the text. The decoder writes characters; so each character c after the 
 raised by log p(c|s, x) - log p(c|s), where p(c|s, x) is the mass of words that start with sc over that of words that
 start with s. Over a whole word these terms add up to log p(w|x) - log p(w): a language model adapted to a topic by
 rescaling its unigrams (Kneser, Peters & Klakow 1997), here for characters. Content of zero changes nothing.
+
+A text has parts, equal shares of its length, each with a content; a word belongs to the part that it starts in.
 """
 
 from bisect import bisect_left
@@ -12,7 +14,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from torch import Tensor, nn
 
 from brainlm.decoding.characters import END, N_SPECIAL, Alphabet, states_along
@@ -47,26 +49,30 @@ class Vocabulary(nn.Module):
         """log p(w|x)."""
         return (self.log_shares + self.read_words(content)).log_softmax(dim=-1)
 
-    def masses(self, content: Float[Tensor, "*batch content"]) -> Float[Tensor, "2 *batch sums"]:
-        """Probabilities of words summed from the first on, for each content and for content of zero."""
+    def masses(self, content: Float[Tensor, "batch parts content"]) -> Float[Tensor, "2 batch sums"]:
+        """Probabilities of words, summed from the first on, part after part: for this content, and for content of 0."""
         both = torch.stack([content, torch.zeros_like(content)])
         sums = self.log_probabilities(both).double().exp().cumsum(dim=-1)
-        return torch.cat([torch.zeros_like(sums[..., :1]), sums], dim=-1)
+        return torch.cat([torch.zeros_like(sums[..., :1]), sums], dim=-1).flatten(2)
 
     def states(self, characters: Int[Tensor, "batch characters"]) -> Int[Tensor, "batch characters"]:
         """Where in a word each character is written, before it is written."""
         return states_along(self.following, ROOT, characters)
 
     def change(
-        self, masses: Float[Tensor, "2 batch sums"], states: Int[Tensor, "batch characters"]
+        self,
+        masses: Float[Tensor, "2 batch sums"],
+        states: Int[Tensor, "batch characters"],
+        part: Int[Tensor, "batch characters"],
     ) -> Float[Tensor, "batch characters alphabet"]:
-        """What content adds to the logits of each next character."""
+        """What the content of its part adds to the logits of each next character."""
+        first = part[..., None] * (len(self.words) + 1)
 
         def mass(bounds: Int[Tensor, "batch *rest"]) -> Float[Tensor, "2 batch *rest"]:
             return masses.gather(-1, bounds.flatten(1).expand(2, -1, -1)).unflatten(-1, bounds.shape[1:])
 
-        child = mass(self.high[states]) - mass(self.low[states])
-        own = mass(self.own[states][..., 1]) - mass(self.own[states][..., 0])
+        child = mass(self.high[states] + first) - mass(self.low[states] + first)
+        own = mass(self.own[states][..., 1] + first[..., 0]) - mass(self.own[states][..., 0] + first[..., 0])
         share = (child / own[..., None].clamp(min=1e-12)).clamp(min=1e-12).log()
         return (share[0] - share[1]).float()
 
@@ -100,3 +106,19 @@ def _automaton(
         elif word in state:
             low[state[word], ends], high[state[word], ends] = i, i + 1
     return following, low, high, own
+
+
+def parts_along(
+    states: Int[Tensor, "batch characters"], length: Float[Tensor, " batch"], parts: int
+) -> Int[Tensor, "batch characters"]:
+    """The part of a text of ``length`` characters in which each character's word starts."""
+    place = torch.arange(states.shape[1], device=states.device).expand_as(states)
+    starts = torch.where(states == ROOT, place, 0).cummax(dim=1).values
+    return part_at(starts, length[:, None], parts)
+
+
+def part_at(
+    place: Int[Tensor, "batch characters"], length: Real[Tensor, "batch 1"], parts: int
+) -> Int[Tensor, "batch characters"]:
+    """The part, from 0 on, of a ``place`` (characters) in a text of ``length``; what goes beyond is in the last."""
+    return (place * parts / length.clamp(min=1)).long().clamp(max=parts - 1)

@@ -28,6 +28,7 @@ def fit_sensors(
     validation: list[SensorRun],
     space: Space,
     timing: Timing,
+    parts: int,
     subjects: list[str],
     settings: dict,
     seed: int,
@@ -39,13 +40,13 @@ def fit_sensors(
     encoder = {"per_step": PER_STEP, "smoothing": options["smoothing"]}
     encoder |= {"subjects": len(subjects)}
     latencies = latency_count(timing)
-    model = BrainModel.of_sensors(len(space), latencies, training[0].coordinates.shape[1], timing, **encoder)
+    model = BrainModel.of_sensors(len(space), latencies, training[0].coordinates.shape[1], timing, parts, **encoder)
     started = time.perf_counter()
     heads = {"coordinates": model.content, "rates": model.rate}
     scale = fit_rate_scale(training)
-    parts = {name: run_products(head, training, name, timing) for name, head in heads.items()}
+    sums = {name: run_products(head, training, name, timing) for name, head in heads.items()}
     for name, head in heads.items():
-        start_encoder(head, parts[name], training, name, timing, scale)
+        start_encoder(head, sums[name], training, name, timing, scale)
     logger.info("filters started in %.0f s", time.perf_counter() - started)
     gradient = settings["selector"] | {name: options[name] for name in GRADIENT}
     history = train_gates(model.to(place), training, timing, gradient, seed, place, keeper)
@@ -53,7 +54,7 @@ def fit_sensors(
     sizes = [size for size in options["sizes"] if size < len(space) * latencies] + [len(space) * latencies]
     try:
         choices = {
-            name: refit_sensors(heads[of], parts[of], training, validation, of, timing, sizes)
+            name: refit_sensors(heads[of], sums[of], training, validation, of, timing, sizes)
             for name, of in (("content", "coordinates"), ("timing", "rates"))
         }
     except ValueError as error:

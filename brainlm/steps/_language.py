@@ -40,6 +40,7 @@ def save_language(folder: Path, language: Language) -> None:
         "layers": decoder.transformer.config.n_layer,
         "heads": decoder.transformer.config.n_head,
         "slots": decoder.slots,
+        "parts": decoder.parts,
         "text": language.text,
     }
     state = {name: value for name, value in decoder.state_dict().items() if name != "transformer.lm_head.weight"}
@@ -53,6 +54,8 @@ def save_language(folder: Path, language: Language) -> None:
         intercept=space.intercept,
         slope=space.slope,
         rotation=space.rotation,
+        part_mean=space.part_mean,
+        part_sd=space.part_sd,
         share_tokens=np.array(list(language.shares)),
         shares=np.array(list(language.shares.values())),
     )
@@ -73,6 +76,7 @@ def load_language(folder: Path) -> Language:
     decoder.transformer.tie_weights()
     stored = load_arrays(folder / "embedding.npz")
     embedding = Embedding(tuple(str(t) for t in stored["tokens"]), stored["vectors"], stored["weights"])
-    space = TextSpace(embedding, stored["intercept"], stored["slope"], stored["rotation"])
+    fitted = ("intercept", "slope", "rotation", "part_mean", "part_sd")
+    space = TextSpace(embedding, *(stored[name] for name in fitted))
     shares = dict(zip((str(t) for t in stored["share_tokens"]), stored["shares"].tolist(), strict=True))
     return Language(decoder.eval(), space, shares, text)

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from brainlm.decoding.parts import PartTargets
 from brainlm.decoding.split import Split, split_stories
 from brainlm.decoding.train import BrainModel
-from brainlm.decoding.windows import StoryRun, Timing, align_story
+from brainlm.decoding.windows import StoryRun, Timing, align_story, window_tokens
 from brainlm.errors import DataError
 from brainlm.io.bids import read_events, story_onset
 from brainlm.io.language import load_weights
@@ -111,6 +112,18 @@ def load_tokens(path: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["onset", "duration", "text"])
 
 
+def part_targets(
+    sources: Sources, run: StoryRun, steps: Int[np.ndarray, " windows"], timing: Timing, space: TextSpace, parts: int
+) -> PartTargets:
+    """What each of ``parts`` equal shares of the windows at ``steps`` is about; in time, as the brain heard them."""
+    said = load_tokens(sources.stimuli / f"{run.story}_words.tsv")
+    share = timing.steps * timing.t_r / parts
+    texts = [
+        [window_tokens(said, step * timing.t_r + k * share, share) for k in range(parts)] for step in steps.tolist()
+    ]
+    return PartTargets(run, steps, space.part_coordinates(texts))
+
+
 def load_words(path: Path) -> pd.DataFrame:
     """Words of a story as the step stimuli wrote them."""
     if not path.exists():
@@ -123,12 +136,14 @@ def load_model(folder: Path, timing: Timing) -> tuple[BrainModel, Space, dict]:
     state, facts = load_weights(folder)
     if facts.get("modality") == "eeg":
         space = Space(electrodes=tuple(facts["electrodes"]))
-        model = BrainModel.of_sensors(len(space), facts["latencies"], facts["coordinates"], timing, **facts["encoder"])
+        sizes = (len(space), facts["latencies"], facts["coordinates"])
+        model = BrainModel.of_sensors(*sizes, timing, facts["parts"], **facts["encoder"])
     else:
         mask = np.zeros(facts["shape"], dtype=bool)
         mask.ravel()[facts["voxels"]] = True
         space = Space(mask, np.array(facts["affine"]))
-        model = BrainModel.of_volumes(torch.from_numpy(mask), facts["coordinates"], timing, **facts["encoder"])
+        sizes = (torch.from_numpy(mask), facts["coordinates"])
+        model = BrainModel.of_volumes(*sizes, timing, facts["parts"], **facts["encoder"])
     model.load_state_dict(state)
     return model.eval(), space, facts
 

@@ -15,7 +15,7 @@ from brainlm.errors import DataError
 from brainlm.io.language import read_text
 from brainlm.io.store import load_json, load_table
 from brainlm.steps._language import Language
-from brainlm.steps._runs import Sources, load_confounds, load_model, load_runs, load_tokens, make_timing
+from brainlm.steps._runs import Sources, load_confounds, load_model, load_runs, load_tokens, make_timing, part_targets
 from brainlm.steps.decode import predict, write_texts
 from brainlm.stimuli.embeddings import join_tokens, tokenize
 
@@ -218,10 +218,12 @@ def _control_texts(
     decoded = load_table(unit / "decoded.tsv")["decoded"].fillna("").tolist()
     at = [steps - steps[0] for steps in test.steps]
     length = np.concatenate([said.characters[rows] for said, rows in zip(predicted, at, strict=True)])
-    nothing = np.zeros_like(test.coordinates)
+    n_parts = language.decoder.parts
+    truth = [part_targets(sources, *pair, timing, language.space, n_parts).coordinates for pair in _pairs_of(test)]
+    true_parts = np.concatenate(truth)
 
-    def write(coordinates: np.ndarray, characters: np.ndarray) -> list[str]:
-        return write_texts(language, coordinates, characters, settings)
+    def write(parts: np.ndarray, characters: np.ndarray) -> list[str]:
+        return write_texts(language, parts, characters, settings)
 
     text = [token for line in read_text(sources.bids_root / settings["decoder"]["text"]) for token in tokenize(line)]
     ngrams, alphabet = language.decoder.ngrams.cpu(), language.decoder.alphabet
@@ -232,15 +234,15 @@ def _control_texts(
     ]
     return {
         "brainlm": decoded,
-        "lm_only": write(nothing, length),
+        "lm_only": write(np.zeros_like(true_parts), length),
         "shifted": _by_story(test, decoded, lambda rows: np.roll(rows, len(rows) // 2)),
         "other_story": _other_story(test, decoded),
-        "mean_response": write(_stack(mean, "coordinates"), _stack(mean, "characters")),
-        "noise_test": write(_stack(noise, "coordinates"), _stack(noise, "characters")),
+        "mean_response": write(_stack(mean, "parts"), _stack(mean, "characters")),
+        "noise_test": write(_stack(noise, "parts"), _stack(noise, "characters")),
         "filler": [join_tokens(filler_text(text, n)) for n in length],
         "ngram": [ngrams.write(alphabet, round(n), seed + i) for i, n in enumerate(length)],
-        "confounds": write(_confound_coordinates(sources, test, training, timing), length),
-        "upper_bound": write(test.coordinates, length),
+        "confounds": write(_confound_parts(sources, test, training, timing, language), length),
+        "upper_bound": write(true_parts, length),
     }
 
 
@@ -274,8 +276,8 @@ def _other_story(test: Test, texts: list[str]) -> list[str]:
     return [texts[others[k][i % len(others[k])]] for k in range(n) for i in range(len(test.rows(k)))]
 
 
-def _confound_coordinates(sources, test: Test, training: list[StoryRun], timing: Timing) -> np.ndarray:
-    """Coordinates predicted by ridge from confounds alone (movement; eyes, muscles), fitted on training."""
+def _confound_parts(sources, test: Test, training: list[StoryRun], timing: Timing, language: Language) -> np.ndarray:
+    """Contents of parts predicted by ridge from confounds alone (movement; eyes, muscles), fitted on training."""
 
     def inputs(run: StoryRun, steps: np.ndarray) -> np.ndarray:
         table = load_confounds(sources, run, timing)
@@ -283,7 +285,14 @@ def _confound_coordinates(sources, test: Test, training: list[StoryRun], timing:
         series = replace(run, series=scaled.to_numpy())
         return brain_windows(series, steps, timing).reshape(len(steps), -1)
 
-    fit = [(inputs(run, usable_starts(run, timing)), run.coordinates[usable_starts(run, timing)]) for run in training]
-    x, y = (np.concatenate(part) for part in zip(*fit, strict=True))
+    starts = [usable_starts(run, timing) for run in training]
+    space, n_parts = language.space, language.decoder.parts
+    x = np.concatenate([inputs(run, steps) for run, steps in zip(training, starts, strict=True)])
+    wanted = [
+        part_targets(sources, run, steps, timing, space, n_parts).coordinates
+        for run, steps in zip(training, starts, strict=True)
+    ]
+    y = np.concatenate(wanted).reshape(len(x), -1)
     weights, intercept = fit_ridge(x, y, penalty=float(len(x)))
-    return np.concatenate([inputs(run, steps) for run, steps in _pairs_of(test)]) @ weights + intercept
+    said = np.concatenate([inputs(run, steps) for run, steps in _pairs_of(test)]) @ weights + intercept
+    return said.reshape(len(said), n_parts, -1)

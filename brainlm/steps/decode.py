@@ -58,6 +58,7 @@ class Predictions:
     """What the brain model says of windows: text coordinates (posterior means), tokens and characters."""
 
     coordinates: np.ndarray  # windows x coordinates
+    parts: np.ndarray  # windows x parts x coordinates
     tokens: np.ndarray
     characters: np.ndarray
 
@@ -67,20 +68,21 @@ def predict(model: BrainModel, brain: np.ndarray, subject: int, timing: Timing) 
     """Predictions for windows of brain (windows x reach x voxels)."""
     place = model.log_scale.device
     batches = torch.from_numpy(np.asarray(brain, dtype=np.float32)).split(32)
-    content, rates = [], []
+    content, parts, rates = [], [], []
     for batch in batches:
         who = torch.full((len(batch),), subject, device=place)
         content.append(window_features(model.content, batch.to(place), who, timing.steps)[0][:, 0].cpu().numpy())
+        parts.append(model.read_parts(batch.to(place)).cpu().numpy())
         rates.append(window_features(model.rate, batch.to(place), who, timing.steps)[0][:, 0].cpu().numpy())
     rate = np.concatenate(rates)
-    return Predictions(np.concatenate(content), rate[:, 0], rate[:, 1].clip(min=MIN_CHARACTERS))
+    return Predictions(np.concatenate(content), np.concatenate(parts), rate[:, 0], rate[:, 1].clip(min=MIN_CHARACTERS))
 
 
-def write_texts(language: Language, coordinates: np.ndarray, characters: np.ndarray, settings: dict) -> list[str]:
-    """Texts for predicted coordinates and lengths: of the candidates for each window, the consensus."""
+def write_texts(language: Language, parts: np.ndarray, characters: np.ndarray, settings: dict) -> list[str]:
+    """Texts for predicted contents of parts and lengths: of the candidates for each window, the consensus."""
     options = settings["decoder"]
     candidates = language.decoder.sample(
-        _features(language, coordinates, characters),
+        _features(language, parts, characters),
         options["candidates"],
         options["temperature"],
         options["guidance"],
@@ -90,8 +92,9 @@ def write_texts(language: Language, coordinates: np.ndarray, characters: np.ndar
     return [choose_consensus(texts, tokenize, weights) for texts in candidates]
 
 
-def _features(language: Language, coordinates: np.ndarray, characters: np.ndarray) -> torch.Tensor:
-    features = np.column_stack([coordinates, characters.clip(max=language.decoder.longest)])[:, None]
+def _features(language: Language, parts: np.ndarray, characters: np.ndarray) -> torch.Tensor:
+    length = characters.clip(max=language.decoder.longest)[:, None, None]
+    features = np.concatenate([parts, np.broadcast_to(length, (*parts.shape[:2], 1))], axis=2)
     device = next(language.decoder.parameters()).device
     return torch.as_tensor(features, dtype=torch.float32, device=device)
 
@@ -110,7 +113,7 @@ def _decode_stories(sources, folder: Path, language: Language, settings: dict, p
     directions = truth / np.linalg.norm(truth, axis=1, keepdims=True).clip(min=1e-9)
     for run, steps in zip(runs, starts, strict=True):
         said = predict(model, brain_windows(run, steps, timing), run.subject, timing)
-        texts = write_texts(language, said.coordinates, said.characters, settings)
+        texts = write_texts(language, said.parts, said.characters, settings)
         rows += _rows(sources, run, steps, timing, texts)
         arrays["scores"].append(said.coordinates @ directions.T)
         arrays["word_counts"].append(run.tokens[steps])
@@ -153,7 +156,9 @@ def _decode_labels(sources, folder: Path, language: Language, settings: dict) ->
     # means over the posterior, of content and of length alike
     coordinates = posterior @ model.coordinates.numpy()
     lengths = posterior @ np.array([len(label) for label in facts["labels"]], dtype=float)
-    texts = language.decoder.decode(_features(language, coordinates, lengths), settings["decoder"]["beam_width"])
+    texts = language.decoder.decode(
+        _features(language, coordinates[:, None], lengths), settings["decoder"]["beam_width"]
+    )
     table = test.table.assign(
         window=[f"{test.name}-{i + 1:03d}" for i in range(len(test.table))],
         story=test.name,

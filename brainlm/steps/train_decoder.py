@@ -10,12 +10,13 @@ import pandas as pd
 import torch
 
 from brainlm.decoding.encoding import encoding_map, starting_logits
+from brainlm.decoding.parts import fit_parts
 from brainlm.decoding.progress import Keeper
 from brainlm.decoding.refit import Choice, refit
 from brainlm.decoding.selector import Gates
 from brainlm.decoding.split import Split
 from brainlm.decoding.train import BrainModel, fit_rate_scale
-from brainlm.decoding.windows import StoryRun, Timing
+from brainlm.decoding.windows import StoryRun, Timing, separate_starts, usable_starts
 from brainlm.errors import DataError, choose
 from brainlm.io.fmri import save_volume
 from brainlm.io.language import save_weights
@@ -26,7 +27,16 @@ from brainlm.steps._eeg_units import fit_sensors, gate_table
 from brainlm.steps._gates import train_gates
 from brainlm.steps._label_runs import decodes_labels, train_label_decoder
 from brainlm.steps._language import load_language
-from brainlm.steps._runs import Sources, common_space, load_runs, make_split, make_timing, save_in_volume, story_rows
+from brainlm.steps._runs import (
+    Sources,
+    common_space,
+    load_runs,
+    make_split,
+    make_timing,
+    part_targets,
+    save_in_volume,
+    story_rows,
+)
 from brainlm.training.devices import resolve_device
 
 logger = logging.getLogger(__name__)
@@ -68,17 +78,18 @@ def train_decoder(
     timing = make_timing(sources, settings)
     space = common_space(sources, [*split.training, *split.validation, *split.test])
     subjects = sorted(set(_subjects(sources, split.training)))
-    text_space = load_language(language_model).space
+    language = load_language(language_model)
+    text_space, parts = language.space, language.decoder.parts
     training = load_runs(sources, split.training, space, text_space, timing, subjects)
     validation = load_runs(sources, split.validation, space, text_space, timing, subjects)
     runs = digest_runs([*training, *validation])
     checkpoint = Checkpoint.of(out, "train_decoder", settings=settings, seed=seed, runs=runs, device=place.type)
     if modality == "eeg":
         model, history, choices, own = fit_sensors(
-            training, validation, space, timing, subjects, settings, seed, place, checkpoint
+            training, validation, space, timing, parts, subjects, settings, seed, place, checkpoint
         )
     else:
-        model, history = fit_selector(training, space, timing, len(subjects), settings, seed, place, checkpoint)
+        model, history = fit_selector(training, space, timing, parts, len(subjects), settings, seed, place, checkpoint)
         choices = _refit(model, training, validation, timing, settings["selector"]["sizes"])
         own = {
             "encoder": encoder_options(settings, len(subjects)),
@@ -86,6 +97,13 @@ def train_decoder(
             "voxels": np.flatnonzero(space.mask).tolist(),
             "affine": space.affine.tolist(),
         }
+    errors = fit_parts(
+        model,
+        [part_targets(sources, run, usable_starts(run, timing), timing, text_space, parts) for run in training],
+        [part_targets(sources, run, separate_starts(run, timing), timing, text_space, parts) for run in validation],
+        timing,
+    )
+    logger.info("parts of windows read with errors (variance 1) %s", {p: round(e, 3) for p, e in errors.items()})
     facts = {
         "kind": "story",
         "modality": modality,
@@ -95,6 +113,8 @@ def train_decoder(
         "seed": seed,
         "subjects": subjects,
         "coordinates": training[0].coordinates.shape[1],
+        "parts": parts,
+        "part_errors": errors,
         **own,
         "chosen": {name: asdict(tried[0]) for name, tried in choices.items()},
         "fitted_on": {
@@ -116,6 +136,7 @@ def fit_selector(
     training: list[StoryRun],
     space: Space,
     timing: Timing,
+    parts: int,
     subjects: int,
     settings: dict,
     seed: int,
@@ -126,7 +147,7 @@ def fit_selector(
     options = settings["selector"]
     width = training[0].coordinates.shape[1]
     mask = torch.from_numpy(space.mask)
-    model = BrainModel.of_volumes(mask, width, timing, **encoder_options(settings, subjects)).to(place)
+    model = BrainModel.of_volumes(mask, width, timing, parts, **encoder_options(settings, subjects)).to(place)
     if options["start"] == "encoding":
         scale = fit_rate_scale(training)
         _start(model.content.gates, encoding_map(training, [run.coordinates for run in training], timing))

@@ -14,7 +14,7 @@ import torch
 
 from brainlm.decoding.characters import Alphabet
 from brainlm.decoding.decoder import CharacterDecoder
-from brainlm.decoding.language_model import TextBatch, pretrain, text_sampler
+from brainlm.decoding.language_model import TextBatch, divide, fit_words, pretrain, text_sampler
 from brainlm.decoding.ngrams import Ngrams, fit_ngrams
 from brainlm.decoding.vocabulary import Vocabulary
 from brainlm.errors import DataError
@@ -82,6 +82,8 @@ class Lesson:
     longest: int  # characters
     source: str
     random: np.random.Generator  # what draw draws with
+    parts: int  # of a text
+    spoken: list[list[str]]  # tokens of many parts of the training text
 
     @property
     def digest(self) -> str:
@@ -96,8 +98,11 @@ def _build_decoder(lesson: Lesson, options: dict) -> CharacterDecoder:
     alone = [word for word in words if join_tokens([word, word]) == word + word]
     n_content = lesson.space.rotation.shape[1]
     vocabulary = Vocabulary(words, [lesson.shares[word] for word in words], lesson.alphabet, n_content, alone)
+    if lesson.spoken:
+        coordinates = lesson.space.part_coordinates([lesson.spoken])[0]
+        fit_words(vocabulary, torch.as_tensor(coordinates, dtype=torch.float32), lesson.spoken)
     sizes = (n_content + 1, lesson.longest, options["size"], options["layers"], options["heads"])
-    return CharacterDecoder(lesson.alphabet, lesson.ngrams, vocabulary, *sizes)
+    return CharacterDecoder(lesson.alphabet, lesson.ngrams, vocabulary, *sizes, parts=lesson.parts)
 
 
 def _learn_text(bids_root: Path, options: dict, seed: int) -> Lesson:
@@ -109,7 +114,7 @@ def _learn_text(bids_root: Path, options: dict, seed: int) -> Lesson:
         raise DataError(f"{options['text']}: {len(stream)} words are too few to learn windows of up to {most} words.")
     try:
         embedding = fit_embedding(lines, options["dimensions"])
-        space = fit_text_space(embedding, _stretches(stream, shortest, most), options["coordinates"])
+        space = fit_text_space(embedding, _stretches(stream, shortest, most), options["coordinates"], options["parts"])
     except ValueError as error:
         raise DataError(f"{options['text']}: {error}") from error
     counts = Counter(stream)
@@ -118,13 +123,14 @@ def _learn_text(bids_root: Path, options: dict, seed: int) -> Lesson:
     longest = max(len(join_tokens(stream[i : i + most])) for i in range(0, len(stream) - most, most // 2)) + 20
     training, half = stream[:-n_validation], (len(stream) - n_validation) // 2
     parts = {"first": training[:half], "second": training[half:], "validation": stream[-n_validation:]}
-    random = np.random.default_rng(seed)
-    draw = text_sampler(parts, join_tokens, alphabet.batch, space.coordinates, (shortest, most), random)
+    random, n_parts = np.random.default_rng(seed), options["parts"]
+    spoken = [part for text in _stretches(training, shortest, most) for part in divide(text, n_parts, join_tokens)]
+    draw = text_sampler(parts, join_tokens, alphabet.batch, space.part_coordinates, n_parts, (shortest, most), random)
     texts = {name: join_tokens(part) for name, part in parts.items()}
     unseen = {"first": fit_ngrams([texts["second"]], alphabet), "second": fit_ngrams([texts["first"]], alphabet)}
     ngrams = fit_ngrams([texts["first"], texts["second"]], alphabet)
     cut = partial(_drawn, draw, longest)
-    return Lesson(space, shares, cut, alphabet, ngrams, unseen, longest, options["text"], random)
+    return Lesson(space, shares, cut, alphabet, ngrams, unseen, longest, options["text"], random, n_parts, spoken)
 
 
 def _drawn(draw, longest: int, part: str, n: int, progress: float) -> TextBatch:
@@ -143,7 +149,7 @@ def _learn_labels(index: Path, bids_root: Path, settings: dict, seed: int) -> Le
     labels = find_labels(index, bids_root, settings)
     space = label_space(labels)
     alphabet = Alphabet.of("".join(labels))
-    coordinates = torch.as_tensor(space.coordinates([[label] for label in labels]), dtype=torch.float32)
+    coordinates = torch.as_tensor(space.part_coordinates([[[label]] for label in labels]), dtype=torch.float32)
     characters = alphabet.batch(labels)
     random = np.random.default_rng(seed)
 
@@ -153,9 +159,8 @@ def _learn_labels(index: Path, bids_root: Path, settings: dict, seed: int) -> Le
 
     shares = {label: 1 / len(labels) for label in labels}
     ngrams = fit_ngrams(labels, alphabet)
-    return Lesson(
-        space, shares, draw, alphabet, ngrams, {"training": ngrams}, max(map(len, labels)) + 1, "labels", random
-    )
+    longest, parts = max(map(len, labels)) + 1, {"training": ngrams}
+    return Lesson(space, shares, draw, alphabet, ngrams, parts, longest, "labels", random, parts=1, spoken=[])
 
 
 def label_space(labels: list[str]) -> TextSpace:

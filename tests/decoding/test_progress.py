@@ -52,7 +52,7 @@ def write(keeper, stop_after: int | None = None) -> tuple[list[dict], dict]:
 
     def draw(part: str, n: int, progress: float) -> TextBatch:
         starts = random.integers(0, 9, n)
-        coordinates = torch.as_tensor(random.standard_normal((n, 3)), dtype=torch.float32)
+        coordinates = torch.as_tensor(random.standard_normal((n, 1, 3)), dtype=torch.float32)
         return TextBatch(alphabet.batch([text[i : i + 8] for i in starts]), coordinates)
 
     rows = pretrain(decoder, draw, {"all": ngrams}, 20, random, batch_size=4, keeper=keeper)

@@ -15,7 +15,8 @@ def make_vocabulary(alphabet: str = " ab", words=WORDS, alone=()) -> Vocabulary:
 
 def change_of(vocabulary: Vocabulary, alphabet: str, text: str, content: torch.Tensor) -> torch.Tensor:
     characters = Alphabet(alphabet).batch([text])
-    change = vocabulary.change(vocabulary.masses(content), vocabulary.states(characters))
+    states = vocabulary.states(characters)
+    change = vocabulary.change(vocabulary.masses(content[:, None]), states, torch.zeros_like(states))
     return change.gather(-1, characters[..., None])[0, :, 0]
 
 
@@ -33,7 +34,8 @@ def test_over_a_word_the_changes_add_up_to_the_word_s_own(word):
 @torch.no_grad()
 def test_after_each_letter_the_changed_probabilities_are_those_of_the_words_that_remain():
     vocabulary, content = make_vocabulary(), torch.tensor([[0.3, 2.0]])
-    change = vocabulary.change(vocabulary.masses(content), torch.tensor([[ROOT]]))[0, 0]
+    masses = vocabulary.masses(content[:, None])
+    change = vocabulary.change(masses, torch.tensor([[ROOT]]), torch.tensor([[0]]))[0, 0]
     p, before = (vocabulary.log_probabilities(x * content)[0].exp() for x in (1, 0))
     starts = {c: [i for i, word in enumerate(vocabulary.words) if word[0] == c] for c in "ab"}
     for letter, rows in starts.items():
@@ -63,7 +65,8 @@ def test_what_content_says_of_words_is_learned_from_the_likelihood():
     vocabulary = make_vocabulary()
     content = torch.tensor([[1.0, 0.0]])
     characters = Alphabet(" ab").batch(["ab b"])
-    change = vocabulary.change(vocabulary.masses(content), vocabulary.states(characters))
+    states = vocabulary.states(characters)
+    change = vocabulary.change(vocabulary.masses(content[:, None]), states, torch.zeros_like(states))
     change.gather(-1, characters[..., None]).sum().backward()
     gradient = dict(zip(vocabulary.words, vocabulary.read_words.weight.grad[:, 0].tolist(), strict=True))
     assert gradient["ab"] > 0 > gradient["abba"] and gradient["b"] > 0
