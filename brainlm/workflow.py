@@ -159,7 +159,7 @@ class Plan:
         return self.preprocessed(folder, "fmri", None) + self.preprocessed(folder, "eeg", None)
 
     def decoded_recordings(self, folder: str, subject: str, protocol: str, modality: str = "fmri") -> list[str]:
-        """What a unit reads: the subject's own runs, and everybody's for zero_shot."""
+        """What a unit reads: the subject's own runs, and everybody's for all protocols but within."""
         use = self._decoded_use(modality)
         return self.preprocessed(folder, modality, subject if protocol == "within" else None, (use,))
 

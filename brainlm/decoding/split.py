@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+PROTOCOLS = ("within", "zero_shot", "adapted", "joint", "wrong_subject")
+
 
 @dataclass(frozen=True)
 class Split:
@@ -30,17 +32,28 @@ class Split:
 
 
 def split_stories(
-    runs: pd.DataFrame, subject: str, protocol: str, test_stories: Sequence[str], validation: float
+    runs: pd.DataFrame,
+    subject: str,
+    protocol: str,
+    test_stories: Sequence[str],
+    validation: float,
+    adapted_minutes: float = 10.0,
 ) -> Split:
-    """Split the rows of the run table (columns recording, subject, story) by story.
+    """Split the rows of the run table (columns recording, subject, story, duration_s) by story.
 
-    ``within``: ``subject``'s own stories train. ``zero_shot``: everybody else's training stories train, ``subject``'s
-    test stories test. The last stories in order of name, a share ``validation`` of the training stories and at least
-    one, validate.
+    ``subject``'s test stories test. Who trains, on all other stories: ``within`` the subject, ``zero_shot`` everybody
+    else, ``joint`` everybody, ``adapted`` everybody else and the subject for its first runs, at least one, of not more
+    than ``adapted_minutes``; ``wrong_subject`` one other person, the next in order of name. The last stories in order
+    of name, a share ``validation`` of the training stories and at least one, validate.
+
+    Raises
+    ------
+    ValueError
+        If the protocol needs other subjects and there are none, or no run is short enough to adapt on.
     """
     is_test = runs["story"].isin(list(test_stories))
     own = runs["subject"] == subject
-    training = runs[~is_test & (own if protocol == "within" else ~own)]
+    training = runs[~is_test & _trains(runs, subject, protocol, is_test, adapted_minutes)]
     names = sorted(training["story"].unique())
     n_validation = max(1, round(validation * len(names))) if len(names) > 1 else 0
     held_out = set(names[len(names) - n_validation :])
@@ -50,6 +63,27 @@ def split_stories(
         tuple(training.loc[is_held_out, "recording"]),
         tuple(runs.loc[is_test & own, "recording"]),
     )
+
+
+def _trains(runs: pd.DataFrame, subject: str, protocol: str, is_test: pd.Series, adapted_minutes: float) -> pd.Series:
+    own = runs["subject"] == subject
+    if protocol == "within":
+        return own
+    if own.all():
+        raise ValueError(f"the protocol needs at least two subjects; only sub-{subject} has stories.")
+    if protocol == "wrong_subject":
+        names = sorted(runs["subject"].unique())
+        return runs["subject"] == names[(names.index(subject) + 1) % len(names)]
+    if protocol == "adapted":
+        mine = runs[own & ~is_test].sort_values("story")
+        minutes = mine["duration_s"].astype(float).cumsum() / 60
+        if not (minutes <= adapted_minutes).any():
+            raise ValueError(
+                f"the first run of sub-{subject} lasts {minutes.iloc[0]:.1f} min, more than splits.adapted_minutes "
+                f"({adapted_minutes:g}). Raise it."
+            )
+        return ~own | runs["recording"].isin(mine.loc[minutes <= adapted_minutes, "recording"])
+    return ~own | (protocol == "joint")
 
 
 def split_names(names: Sequence[str], fold: int) -> Split:

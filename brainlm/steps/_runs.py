@@ -49,7 +49,9 @@ def make_split(sources: Sources, subject: str, protocol: str, settings: dict) ->
     if unknown:
         raise DataError(f"splits.test_stories: {unknown[0]} is not told in any run; stories: {_names(rows['story'])}.")
     try:
-        return split_stories(rows, subject, protocol, splits["test_stories"], splits["validation"])
+        return split_stories(
+            rows, subject, protocol, splits["test_stories"], splits["validation"], splits["adapted_minutes"]
+        )
     except ValueError as error:
         raise DataError(f"sub-{subject} {protocol}: {error}") from error
 

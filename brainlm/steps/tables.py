@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from brainlm.decoding.split import PROTOCOLS
 from brainlm.io.store import load_json, read_index, save_json, save_table
 from brainlm.steps.rsa import COLUMNS as RSA_COLUMNS
 from brainlm.steps.score_decoder import COLUMNS as DECODING_COLUMNS
 from brainlm.workflow import BRAIN, NETWORK, SCORES, Plan
 
-PROTOCOLS = ("within", "zero_shot")
 SELECTOR_COLUMNS = [
     *("dataset", "subject", "fold", "seed", "modality", "protocol", "beta", "threshold", "auc", "precision_at_100"),
     *("auc_encoding_map", "auc_random", "voxels_kept", "dice_over_seeds"),

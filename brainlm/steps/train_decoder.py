@@ -1,4 +1,4 @@
-"""Step: train selector and readout of one subject (or of the others, for zero_shot) and one fold."""
+"""Step: train selector and readout of one subject (or of those that its protocol names) and one fold."""
 
 import logging
 import time
@@ -14,7 +14,7 @@ from brainlm.decoding.parts import fit_parts
 from brainlm.decoding.progress import Keeper
 from brainlm.decoding.refit import Choice, refit
 from brainlm.decoding.selector import Gates
-from brainlm.decoding.split import Split
+from brainlm.decoding.split import PROTOCOLS, Split
 from brainlm.decoding.train import BrainModel, fit_rate_scale
 from brainlm.decoding.windows import StoryRun, Timing, separate_starts, usable_starts
 from brainlm.errors import DataError, choose
@@ -40,7 +40,6 @@ from brainlm.steps._runs import (
 from brainlm.training.devices import resolve_device
 
 logger = logging.getLogger(__name__)
-PROTOCOLS = ("within", "zero_shot")
 
 
 def train_decoder(

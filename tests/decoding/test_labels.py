@@ -93,12 +93,23 @@ def test_splits_keep_roles_apart():
             "recording": [f"{s}-{k}" for s in "ab" for k in range(4)],
             "subject": [s for s in "ab" for _ in range(4)],
             "story": [f"s{k}" for _ in "ab" for k in range(4)],
+            "duration_s": 300.0,
         }
     )
     within = split_stories(runs, "a", "within", ["s3"], 0.2)
     assert within == Split(("a-0", "a-1"), ("a-2",), ("a-3",))
     zero_shot = split_stories(runs, "a", "zero_shot", ["s3"], 0.2)
     assert zero_shot == Split(("b-0", "b-1"), ("b-2",), ("a-3",))
+    joint = split_stories(runs, "a", "joint", ["s3"], 0.2)
+    assert joint == Split(("a-0", "a-1", "b-0", "b-1"), ("a-2", "b-2"), ("a-3",))
+    adapted = split_stories(runs, "a", "adapted", ["s3"], 0.2, adapted_minutes=9.9)
+    assert adapted == Split(("a-0", "b-0", "b-1"), ("b-2",), ("a-3",))
+    wrong = split_stories(runs, "b", "wrong_subject", ["s3"], 0.2)
+    assert wrong == Split(("a-0", "a-1"), ("a-2",), ("b-3",))
+    with pytest.raises(ValueError, match="lasts 5.0 min, more than splits.adapted_minutes .4.. Raise it"):
+        split_stories(runs, "a", "adapted", ["s3"], 0.2, adapted_minutes=4)
+    with pytest.raises(ValueError, match="at least two subjects; only sub-a"):
+        split_stories(runs[runs["subject"] == "a"], "a", "zero_shot", ["s3"], 0.2)
     assert split_names(["x", "y", "z"], 1) == Split(("x", "z"), (), ("y",))
     with pytest.raises(ValueError, match="both"):
         Split(("a",), (), ("a",))

@@ -53,7 +53,7 @@ def test_the_readout_of_parts_needs_validation():
 
 
 def test_tokens_fall_to_the_share_of_the_text_that_they_start_in():
-    assert divide("aa b cccc dd".split(), 2, join_tokens) == [["aa", "b", "cccc"], ["dd"]]
+    assert divide(["aa", "b", "cccc", "dd"], 2, join_tokens) == [["aa", "b", "cccc"], ["dd"]]
     assert divide(list("猫狗鸟鱼"), 2, join_tokens) == [["猫", "狗"], ["鸟", "鱼"]]
     assert divide(["ab"], 3, join_tokens) == [["ab"], [], []]
 

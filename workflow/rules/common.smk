@@ -4,6 +4,7 @@ import sys
 
 
 from brainlm.config import SCHEMA, as_json, fill_config, leave_out, pick
+from brainlm.decoding.split import PROTOCOLS
 from brainlm.errors import BrainlmError
 from brainlm.workflow import (
     BRAIN,
@@ -33,7 +34,7 @@ wildcard_constraints:
     recording=RECORDING,
     subject="[A-Za-z0-9]+",
     modality="fmri|eeg",
-    protocol="within|zero_shot",
+    protocol="|".join(PROTOCOLS),
     fold=r"\d+",
     seed=r"\d+",
     network="[a-z_]+",

@@ -284,4 +284,4 @@ rule decode:
 
 rule cross_subject:
     input:
-        plan.scores(SCORES, "zero_shot"),
+        [plan.scores(SCORES, name) for name in PROTOCOLS if name != "within"],
