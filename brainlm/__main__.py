@@ -1,22 +1,28 @@
 """The command line: ``brainlm STEP --option value``, one subcommand a step, its options read off the signature."""
 
 import argparse
+import errno
 import importlib
 import inspect
 import json
 import logging
+import os
+import signal
 import sys
+import threading
+import time
 import typing
 from collections.abc import Callable
 from pathlib import Path
 
 from brainlm.errors import BrainlmError, choose
+from brainlm.io.lock import is_alive
 
 STEPS = sorted(path.stem for path in (Path(__file__).parent / "steps").glob("*.py") if path.stem[0] != "_")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one step; return 0, or 1 after a fault of the input told in one line on standard error."""
+    """Run one step; return 0, or 1 after a fault of the input or the disk told in one line on standard error."""
     argv = sys.argv[1:] if argv is None else argv
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", datefmt="%H:%M:%S")
     try:
@@ -28,7 +34,33 @@ def main(argv: list[str] | None = None) -> int:
     except BrainlmError as error:
         print(f"brainlm: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        print(f"brainlm: {error}. Look at free space, quota, limits and permissions there.", file=sys.stderr)
+        return 1
     return 0
+
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+
+
+def _end(number: int, frame: object) -> None:
+    """Leave as after an error, so that nothing half-written stays (Slurm's way to end a job)."""
+    sys.exit(128 + number)
+
+
+def _follow(parent: str) -> None:
+    """End when the Snakemake that started this step was killed: another run may write the same files by then."""
+    if not parent.isdecimal() or not is_alive(int(parent)):  # none, or in a container that does not see it
+        return
+    threading.Thread(target=_watch, args=(int(parent),), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while is_alive(parent):
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def load_step(name: str) -> Callable:
@@ -84,4 +116,6 @@ def _overview() -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _end)
+    _follow(os.environ.get("BRAINLM_PARENT", ""))
     sys.exit(main())

@@ -1,6 +1,7 @@
 """What the workflow is told by a config and a data set: recordings, and the files that jobs make."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +13,7 @@ from brainlm.config import as_json, leave_out
 from brainlm.errors import ConfigError, choose
 from brainlm.io.bids import choose_subjects, index_recordings
 from brainlm.io.fmriprep import find_prepared
+from brainlm.io.lock import hold, is_held
 from brainlm.io.store import load_json, read_index, save_index
 from brainlm.io.transcripts import find_transcript
 from brainlm.provenance import code_version
@@ -39,6 +41,11 @@ def stamp(config: dict, step: str, *modules: str) -> str:
     return code_version(f"brainlm.steps.{step}", *modules) if config["follow_code"] else version("brainlm")
 
 
+def grow(base: int, per_mb: float = 0) -> Callable:
+    """A resource of a rule: ``base`` and so much for each MB of input, times the attempt."""
+    return lambda wildcards, input, attempt: int(attempt * (base + per_mb * input.size_mb))
+
+
 @dataclass(frozen=True)
 class Plan:
     """Recordings of the data set, and the names of everything made from them."""
@@ -49,13 +56,18 @@ class Plan:
     _places: dict = field(default_factory=dict, repr=False, compare=False)  # rows by column and value
 
     @classmethod
-    def of(cls, config: dict, main: bool = True) -> "Plan":
+    def of(cls, config: dict, main: bool = True, dry_run: bool = False) -> "Plan":
         """Read the data set and write the run table; plan a simulated one that is not there yet.
 
-        Jobs on other machines (``main`` false) read the run table that the main process wrote.
+        Jobs on other machines (``main`` false) read the run table that the main process wrote, and so does a
+        ``dry_run`` beside a workflow at work. The main process holds the lock of the results until it ends.
         """
-        index = Path(config["results_dir"]) / "index.tsv"
-        if not main and index.exists():
+        results = Path(config["results_dir"])
+        index = results / "index.tsv"
+        if main and not dry_run:
+            hold(results)
+        beside = main and dry_run and is_held(results)
+        if (beside or not main) and index.exists():
             table = read_index(index)
             return cls(config, table[table["excluded"] == ""], must_simulate=False)
         if config["simulate"] and not (Path(config["bids_root"]) / "dataset_description.json").exists():

@@ -1,7 +1,9 @@
 """Results on disk: written to a temporary name and renamed, so that a file is either whole or absent."""
 
+import glob
 import json
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,24 +11,49 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from safetensors import SafetensorError
 
 from brainlm.errors import DataError
+from brainlm.io.lock import is_alive
 from brainlm.records import Space
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path``, with its ending; flushed and renamed when the block ends without error."""
+    """A temporary path beside ``path``, with its ending; flushed and renamed when the block ends without error.
+
+    What a killed process left of the same file on this machine is removed first.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written: no space, a limit, no permission.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(f".{os.getpid()}.{path.name}")
+    mark = f".part-{socket.gethostname()}-"
+    tmp = path.with_name(f"{mark}{os.getpid()}-{path.name}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path, mark)
         yield tmp
         with tmp.open("rb") as file:
             os.fsync(file.fileno())
         tmp.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path}: could not be written: {error}. {_WHAT_TO_DO}") from error
     finally:
-        tmp.unlink(missing_ok=True)
+        if tmp.exists():  # asked first: a read-only file system refuses to unlink even what is not there
+            tmp.unlink()
+
+
+_WHAT_TO_DO = "Look at free space, quota, file-size limit and permissions there; then start the same command again."
+
+
+def _remove_leftovers(path: Path, mark: str) -> None:
+    for old in path.parent.glob(f"{glob.escape(mark)}*-{glob.escape(path.name)}"):
+        pid = old.name.removeprefix(mark).partition("-")[0]
+        if pid.isdecimal() and not is_alive(int(pid)):
+            old.unlink(missing_ok=True)
 
 
 def save_json(path: Path, content: dict) -> None:

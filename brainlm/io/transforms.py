@@ -27,10 +27,17 @@ def save_transform(
     whole.SetTranslation(in_itk[:3, 3].tolist())
     with atomic(path) as tmp:
         if displacement is None or affine is None:
-            sitk.WriteTransform(whole, str(tmp))
+            _write(whole, tmp)
             return
         composite = sitk.CompositeTransform([whole, _field(displacement, affine)])  # the last is used first
-        sitk.WriteTransform(composite, str(tmp))
+        _write(composite, tmp)
+
+
+def _write(transform: sitk.Transform, path: Path) -> None:
+    try:
+        sitk.WriteTransform(transform, str(path))
+    except RuntimeError as error:
+        raise OSError(str(error).splitlines()[-1]) from error
 
 
 def _field(displacement: np.ndarray, affine: np.ndarray) -> sitk.DisplacementFieldTransform:

@@ -20,7 +20,7 @@ def check(*, config: Path) -> None:
         raise ConfigError(f"{config}: expected YAML, got {' '.join(str(error).split())}.") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{config}: expected keys with values, got {type(content).__name__}.")
-    plan = Plan.of(fill_config(content, SCHEMA))
+    plan = Plan.of(fill_config(content, SCHEMA), dry_run=True)
     print(f"data set: {plan.config['bids_root']}{' (to be simulated)' if plan.must_simulate else ''}")
     print(f"subjects: {', '.join(plan.subjects())}")
     counts = plan.table.groupby(["modality", "task", "use"]).size()

@@ -6,6 +6,7 @@ import sys
 from brainlm.config import SCHEMA, as_json, fill_config, leave_out, pick
 from brainlm.decoding.split import PROTOCOLS
 from brainlm.errors import BrainlmError
+from brainlm.io.lock import lead
 from brainlm.workflow import (
     BRAIN,
     NETWORK,
@@ -14,19 +15,28 @@ from brainlm.workflow import (
     SCORES,
     UNIT,
     Plan,
+    grow,
     stamp,
 )
 
 try:
     config = fill_config(config, SCHEMA)
-    plan = Plan.of(config, main=workflow.is_main_process)
+    plan = Plan.of(
+        config,
+        main=workflow.is_main_process,
+        dry_run=workflow.output_settings.dryrun,
+    )
 except BrainlmError as error:
     sys.exit(f"brainlm: {error}")
 
+lead()
 RESULTS = config["results_dir"]
 ROOT = config["bids_root"]
 INDEX = f"{RESULTS}/index.tsv"
 DERIVATIVES = f"{RESULTS}/derivatives"
+GPU = int(
+    config["device"].startswith("cuda")
+)  # what rules that train or decode ask for
 RUN = "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} python -m brainlm"
 
 

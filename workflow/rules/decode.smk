@@ -73,8 +73,9 @@ rule train_language_model:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        gpu=GPU,
+        mem_mb=grow(2000, 4),
+        runtime=grow(120),
     params:
         **SOURCES,
         settings=lambda wildcards: as_json(
@@ -124,8 +125,9 @@ rule train_decoder:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        gpu=GPU,
+        mem_mb=grow(3000, 3),
+        runtime=grow(240, 0.05),
     params:
         **SOURCES,
         settings=lambda wildcards: pick(config, *TRAINING[wildcards.modality]),
@@ -169,8 +171,9 @@ rule decode_unit:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        gpu=GPU,
+        mem_mb=grow(3000),
+        runtime=grow(60),
     params:
         **SOURCES,
         settings=lambda wildcards: pick(
@@ -212,8 +215,9 @@ rule score_decoder:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        gpu=GPU,
+        mem_mb=grow(3000),
+        runtime=grow(60),
     params:
         **SOURCES,
         settings=lambda wildcards: pick(
@@ -260,8 +264,8 @@ rule word_responses:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=grow(3000, 4),
+        runtime=grow(60),
     params:
         **SOURCES,
         rows=lambda wildcards: plan.digest(

@@ -26,8 +26,8 @@ rule fmriprep:
         f"docker://nipreps/fmriprep:{config['fmri']['fmriprep']['version']}"
     threads: 8
     resources:
-        mem_mb=lambda wildcards, attempt: 16000 * attempt,
-        runtime=lambda wildcards, attempt: 720 * attempt,
+        mem_mb=grow(16000),
+        runtime=grow(720),
     params:
         root=ROOT,
         out=f"{DERIVATIVES}/fmriprep",

@@ -22,8 +22,9 @@ rule train_network:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        gpu=GPU,
+        mem_mb=grow(2000),
+        runtime=grow(120),
     params:
         settings=lambda wildcards: plan.lesson(wildcards.learning_rule),
         root=ROOT,

@@ -34,7 +34,7 @@ rule preprocess_fmri:
     resources:
         mem_mb=lambda wildcards, attempt: attempt
         * plan.fmri_memory_mb(wildcards.recording),
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        runtime=grow(30, 0.1),
     params:
         settings=lambda wildcards: as_json(
             leave_out(config["fmri"], "label_lag_s", "fmriprep")
@@ -69,8 +69,8 @@ rule preprocess_eeg:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=grow(2000, 8),
+        runtime=grow(30, 0.1),
     params:
         settings=lambda wildcards: as_json(leave_out(config["eeg"], *LATER)),
         row=lambda wildcards: plan.digest(recording=wildcards.recording),
@@ -102,8 +102,8 @@ rule patterns:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: attempt * (2000 + 4 * input.size_mb),
-        runtime=lambda wildcards, attempt: 20 * attempt,
+        mem_mb=grow(2000, 4),
+        runtime=grow(20),
     params:
         settings=lambda wildcards: pick(config, *PATTERNS[wildcards.modality]),
         rows=lambda wildcards: plan.digest(

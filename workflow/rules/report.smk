@@ -38,11 +38,14 @@ rule report_subject:
         page=f"{RESULTS}/reports/sub-{{subject}}.html",
     log:
         f"{RESULTS}/logs/report/sub-{{subject}}.log",
+    group:
+        "pages"
     conda:
         "../../environment.yml"
     resources:
         mem_mb=2000,
-        runtime=20,
+        runtime=5,
+        page=1,
     params:
         results=lambda wildcards: RESULTS,
         code=stamp(config, "report_subject"),

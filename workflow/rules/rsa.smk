@@ -16,8 +16,8 @@ rule rsa_subject:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=grow(2000, 4),
+        runtime=grow(60),
     params:
         settings=lambda wildcards: as_json(
             leave_out(config["rsa"], "patterns", "segments")
@@ -44,8 +44,8 @@ rule rsa_group:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=grow(2000, 4),
+        runtime=grow(60),
     params:
         settings=lambda wildcards: as_json(
             leave_out(config["rsa"], "patterns", "segments")
@@ -78,8 +78,8 @@ rule segments:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: attempt * (2000 + 3 * input.size_mb),
-        runtime=lambda wildcards, attempt: 20 * attempt,
+        mem_mb=grow(2000, 3),
+        runtime=grow(20),
     params:
         settings=lambda wildcards: as_json(config["rsa"]["segments"]),
         rows=lambda wildcards: plan.digest(
