@@ -10,7 +10,7 @@ export PATH := $(BIN):$(PATH)
 VALIDATIONS := validate-null validate-null-eeg validate-null-scores validate-demo validate-tang-style validate-scale \
   validate-studyforrest validate-mnist-rules validate-rule-speed validate-rsa validate-motion validate-largest-run \
   validate-eeg-cleaning
-.PHONY: install demo lint test-fast test validate $(VALIDATIONS) benchmark-rsa benchmark-fmri-cleaning
+.PHONY: install demo lint test-fast test test-slurm validate $(VALIDATIONS) benchmark-rsa benchmark-fmri-cleaning
 install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
@@ -36,6 +36,10 @@ test-fast: lint
 
 test: test-fast
 	python -m pytest -m slow
+
+# a real Slurm of one machine, started and stopped; only as root in a container or CI
+test-slurm: install
+	timeout -k 30 420 python tests/slurm/check.py
 
 # Long claims; each writes benchmarks/results/NAME.json
 validate: $(VALIDATIONS)
