@@ -9,11 +9,13 @@ export PATH := $(BIN):$(PATH)
 
 VALIDATIONS := validate-null validate-null-eeg validate-null-scores validate-demo validate-tang-style validate-scale \
   validate-studyforrest validate-mnist-rules validate-rule-speed validate-rsa validate-motion validate-largest-run \
-  validate-eeg-cleaning
-.PHONY: install demo lint test-fast test test-slurm validate $(VALIDATIONS) benchmark-rsa benchmark-fmri-cleaning
+  validate-eeg-cleaning validate-faults
+.PHONY: install demo lint test-fast test test-slurm validate bad-inputs $(VALIDATIONS) benchmark-rsa benchmark-fmri-cleaning
 install: .venv/installed
 
+# half an installation is begun anew: the mark goes first and comes back last
 .venv/installed: pyproject.toml constraints.txt
+	if [[ -e $@ ]]; then rm $@; else rm -rf .venv; fi
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q uv
 	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e ".[workflow,slurm,test]"
@@ -39,7 +41,7 @@ test: test-fast
 
 # a real Slurm of one machine, started and stopped; only as root in a container or CI
 test-slurm: install
-	timeout -k 30 420 python tests/slurm/check.py
+	timeout -k 30 300 python tests/slurm/check.py
 
 # Long claims; each writes benchmarks/results/NAME.json
 validate: $(VALIDATIONS)
@@ -55,6 +57,14 @@ validate-tang-style: demo
 
 validate-scale: install
 	python benchmarks/scale.py
+
+# a dozen faults done to a small study; twenty minutes, as root in a container for tmpfs and Slurm
+validate-faults: install
+	python benchmarks/faults.py
+
+# messages of bad inputs, collected from the fast tests
+bad-inputs: install
+	python benchmarks/bad_inputs.py
 
 validate-eeg-cleaning: install
 	python benchmarks/eeg_cleaning.py

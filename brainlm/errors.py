@@ -15,6 +15,10 @@ class DataError(BrainlmError):
     """A file does not say what it must."""
 
 
+class DiskError(BrainlmError):
+    """A disk, quota or permission does not let a file be written; no fault of what the files say."""
+
+
 def choose(kind: str, got: str, allowed: list[str]) -> str:
     """Return ``got`` if it is one of ``allowed``, else raise a ConfigError that names the nearest.
 

@@ -1,12 +1,27 @@
 """Shapes are checked in every test; tests on real recordings run where BRAINLM_REAL_DATA says that they are."""
 
+import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
 
 hook = install_import_hook("brainlm", "shapes.check")
+
+if "BRAINLM_MESSAGES" in os.environ:  # benchmarks/bad_inputs.py collects what users are told
+    from brainlm.errors import BrainlmError
+
+    def tell(self: BrainlmError, *words: object) -> None:
+        where = sys._getframe(1).f_globals["__name__"]
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+        if where.startswith("brainlm.") and test:
+            row = {"test": test, "where": where, "message": str(words[0])}
+            with Path(os.environ["BRAINLM_MESSAGES"]).open("a") as file:
+                file.write(json.dumps(row) + "\n")
+
+    BrainlmError.__init__ = tell
 
 NOT_RUN = "no real recordings: BRAINLM_REAL_DATA is not set, or none"
 

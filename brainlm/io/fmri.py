@@ -1,5 +1,7 @@
 """NIfTI in and out."""
 
+import math
+import os
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Num
 
-from brainlm.errors import DataError
+from brainlm.errors import DataError, DiskError
 from brainlm.io.store import atomic
 
 SMALLEST_VOXEL_MM = 1e-3
@@ -90,8 +92,16 @@ def scratch_series(shape: tuple[int, ...]) -> Float[np.ndarray, "x y z time"]:
     """Room for a series in a file without a name, which goes when the array does; volumes lie in one piece."""
     if len(shape) != 4 or min(shape) < 1:
         raise ValueError(f"a shape of {shape} where a series of volumes (4D) is due")
-    with tempfile.TemporaryFile() as file:
-        return np.asarray(np.memmap(file, dtype=np.float32, mode="w+", shape=shape, order="F"))
+    size = 4 * math.prod(shape)
+    try:
+        with tempfile.TemporaryFile() as file:
+            os.posix_fallocate(file.fileno(), 0, size)  # else a full disk shows when a page is written, by SIGBUS
+            return np.asarray(np.memmap(file, dtype=np.float32, mode="r+", shape=shape, order="F"))
+    except OSError as error:
+        raise DiskError(
+            f"{tempfile.gettempdir()}: expected {size / 1e6:.0f} MB of room for a series, got: {error}. Make room, "
+            "raise the limit, or set TMPDIR to another folder."
+        ) from error
 
 
 def check_affine(path: Path, affine: np.ndarray) -> None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from brainlm.errors import DataError
+from brainlm.errors import DataError, DiskError
 
 _held: dict[Path, TextIO] = {}  # open files, so that the locks stay
 
@@ -18,7 +18,9 @@ def hold(folder: Path) -> None:
     Raises
     ------
     DataError
-        If another process holds it, or the folder cannot be written.
+        If another process holds it.
+    DiskError
+        If the folder cannot be written.
     """
     path = Path(folder).absolute() / ".lock"
     if path in _held:
@@ -73,6 +75,6 @@ def _open(path: Path) -> TextIO:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("a", encoding="utf-8")
     except OSError as error:
-        raise DataError(
+        raise DiskError(
             f"{path.parent}: expected a folder to write results to, got: {error}. Choose another results_dir."
         ) from error

@@ -13,7 +13,7 @@ import pandas as pd
 from jaxtyping import Float
 from safetensors import SafetensorError
 
-from brainlm.errors import DataError
+from brainlm.errors import DataError, DiskError
 from brainlm.io.lock import is_alive
 from brainlm.records import Space
 
@@ -26,7 +26,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
     Raises
     ------
-    DataError
+    DiskError
         If the file cannot be written: no space, a limit, no permission.
     """
     path = Path(path)
@@ -40,7 +40,7 @@ def atomic(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         tmp.replace(path)
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: could not be written: {error}. {_WHAT_TO_DO}") from error
+        raise DiskError(f"{path}: could not be written: {error}. {_WHAT_TO_DO}") from error
     finally:
         if tmp.exists():  # asked first: a read-only file system refuses to unlink even what is not there
             tmp.unlink()

@@ -73,7 +73,7 @@ def main() -> None:
                 str(folder / "results" / "language_model" / "model.json"),
                 str(folder / "results" / "stimuli" / "done"),
             ]
-            snakemake(*targets, "--workflow-profile", "profiles/slurm", *SITE, *gpus, *config, limit=270)
+            snakemake(*targets, "--workflow-profile", "profiles/slurm", *SITE, *gpus, *config, limit=240)
             print(json.dumps(check_requests(jobs()), indent=1))
     print("Slurm: every job completed; rules that train asked for a GPU, the others did not.")
 
