@@ -1,8 +1,8 @@
 """Faults done to a small study: what happens, what is lost, and whether the same command then gives the same numbers.
 
-The four of the slow tests, and those that need minutes, mounts or Slurm: as root in a container, with slurm-wlm and munge
-installed. Writes benchmarks/results/faults.json and the page docs/reliability.md after each fault, and goes on from what
-is there; ``--again`` starts anew.
+The four of the slow tests, and those that need minutes, mounts or Slurm: as root in a container, with slurm-wlm and
+munge installed. Writes benchmarks/results/faults.json and docs/reliability.md after each fault; goes on from what is
+there; ``--again`` starts anew.
 
     python benchmarks/faults.py
 """

@@ -10,13 +10,13 @@ BAD_INPUTS = ROOT / "benchmarks" / "results" / "bad_inputs.json"
 
 HEAD = """# Reliability
 
-A file of results is whole or absent: it is written under a temporary name (`.part-HOST-PROCESS-NAME`), flushed and renamed.
-After any fault the same command goes on; nothing has to be unlocked or removed by hand.
+A file of results is whole or absent: it is written under a temporary name (`.part-HOST-PROCESS-NAME`), flushed and
+renamed. After any fault the same command goes on; nothing has to be unlocked or removed by hand.
 
 - A lock in the results folder goes with the process that holds it, so that a killed Snakemake leaves none. A second
   Snakemake on the same results ends with one line and exit 1; a dry run beside the first is allowed.
-- Steps end within seconds when the Snakemake that started them was killed. Jobs under Slurm go on; before another config
-  is run on the same results, end them: `scancel --me`, or by the run's name (`squeue --me -o "%i %j %k"`).
+- Steps end within seconds when the Snakemake that started them was killed. Jobs under Slurm go on; before another
+  config is run on the same results, end them: `scancel --me`, or by the run's name (`squeue --me -o "%i %j %k"`).
 - `keep-going` finishes what does not depend on a failed job; the exit status is 1 then.
 - Faults of a disk (space, quota, a file-size limit, permissions) are one line; scratch space is reserved before it is
   used.
@@ -51,7 +51,7 @@ def _bad_inputs() -> str:
     places: dict[str, list[str]] = {}
     for row in rows:
         places.setdefault(row["where"], []).append(row["message"])
-    text = "\n## Bad inputs\n\nMessages that tests provoke, each one line, exit 1, no traceback; by the module that tells.\n"
+    text = "\n## Bad inputs\n\nMessages that tests provoke, one line each and exit 1, by the module that tells them.\n"
     text += f"{len(rows)} bad inputs with {len({row['message'] for row in rows})} different messages.\n"
     for where, messages in sorted(places.items()):
         text += f"\n### {where} ({len(messages)})\n\n" + "".join(f"- {_cell(m)}\n" for m in sorted(set(messages)))
