@@ -48,9 +48,19 @@ def fill_config(config: dict, schema_path: Path) -> dict:
     faults = sorted(jsonschema.Draft202012Validator(schema).iter_errors(filled), key=lambda fault: list(fault.path))
     if faults:
         raise ConfigError(_explain(faults[0]))
+    for key in ("bids_root", "results_dir"):
+        _check_place(key, filled[key])
     for rule in filled["learning"]["learning_rules"]:
         choose("learning rule", rule, LEARNING_RULES)
     return filled
+
+
+def _check_place(key: str, path: str) -> None:
+    """Snakemake reads braces as wildcards; programs read a leading dash as an option."""
+    if not path or path.startswith("-") or not path.isprintable() or set(path) & set("{}"):
+        raise ConfigError(
+            f"{key}: expected a folder without braces, line breaks or a leading dash, got {path!r}. Rename it."
+        )
 
 
 def _with_defaults(config: dict, schema: dict) -> dict:

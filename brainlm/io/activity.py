@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from brainlm.errors import DataError
-from brainlm.io.store import atomic, load_json
+from brainlm.io.store import atomic, load_json, load_named_arrays
 
 
 def save_arrays(path: Path, arrays: dict[str, np.ndarray], about: dict) -> None:
@@ -25,11 +25,10 @@ def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     DataError
         If the file holds no description.
     """
-    with np.load(path, allow_pickle=False) as stored:
-        if "about" not in stored.files:
-            raise DataError(f"{path}: expected an array 'about' that describes the others, found none. Make it anew.")
-        about = json.loads(str(stored["about"]))
-        return {name: stored[name] for name in stored.files if name != "about"}, about
+    arrays = load_named_arrays(path)
+    if "about" not in arrays:
+        raise DataError(f"{path}: expected an array 'about' that describes the others, found none. Make it anew.")
+    return arrays, json.loads(str(arrays.pop("about")))
 
 
 def load_patterns(path: Path) -> tuple[dict[str, np.ndarray], dict]:
@@ -42,5 +41,4 @@ def load_patterns(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     """
     if not path.exists():
         raise DataError(f"{path}: expected condition patterns, found none. Run the step patterns first.")
-    with np.load(path, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}, load_json(path.with_suffix(".json"))
+    return load_named_arrays(path), load_json(path.with_suffix(".json"))

@@ -28,6 +28,10 @@ OF_ONE_RECORDING = re.compile(r"_(echo-[0-9]+|part-mag)(?=_|$)")
 USES = ("story", "labels", "conditions")
 
 
+NAME = re.compile(r"sub-[A-Za-z0-9]+/(ses-[A-Za-z0-9]+/)?(func|eeg)/sub-[A-Za-z0-9]+(_[A-Za-z0-9]+-[A-Za-z0-9+]+)*")
+STORY = re.compile(r"\w[\w .+-]*")
+
+
 def index_recordings(config: dict) -> pd.DataFrame:
     """The run table of ``config``: one row a recording of its tasks and participants, every cell a string.
 
@@ -48,6 +52,7 @@ def index_recordings(config: dict) -> pd.DataFrame:
     table = pd.DataFrame(found, columns=COLUMNS).fillna("")
     table = table[table["subject"].isin(choose_subjects(config, set(table["subject"])))]
     table = _choose_tasks(table, config["tasks"])
+    _check_names(root, table)
     for row, reason in _exclusions(table, config.get("exclude") or []):
         table.loc[table["recording"] == row, ["excluded", "reason"]] = ["yes", reason]
     _check_stories(table, config.get("stories") or {})
@@ -76,6 +81,8 @@ def choose_subjects(config: dict, present: set[str]) -> list[str]:
                 f"participants: expected text, got the number {label!r}: a label such as 01 loses its zero. "
                 f"Write '{label:02}' in quotes."
             )
+        if not re.fullmatch("[A-Za-z0-9]+", label.removeprefix("sub-")):
+            raise ConfigError(f"participants: expected labels of letters and digits, got {label!r}.")
         if label.removeprefix("sub-") not in present:
             close = difflib.get_close_matches(label, sorted(present), n=1, cutoff=0)
             hint = f"did you mean {close[0]}?" if close else "the data set has no recordings."
@@ -160,6 +167,16 @@ def _find(root: Path, modality: str) -> list[dict[str, str]]:
                 },
             )
     return list(rows.values())
+
+
+def _check_names(root: Path, table: pd.DataFrame) -> None:
+    """Stop at a name that is none of BIDS: it becomes paths of results and words of commands."""
+    for name in table["recording"]:
+        if not NAME.fullmatch(name):
+            raise DataError(
+                f"{root}: expected a BIDS name of letters, digits and + in labels joined by - and _, got {name!r}. "
+                "Rename the file."
+            )
 
 
 def _choose_tasks(table: pd.DataFrame, tasks: dict[str, dict]) -> pd.DataFrame:
@@ -263,6 +280,11 @@ def _check_stories(table: pd.DataFrame, stories: dict[str, str]) -> None:
 def _story(root: Path, row: dict[str, str], events: pd.DataFrame, config: dict) -> str:
     named = config.get("stories") or {}
     story = next((named[key] for key in _story_keys(row) if key in named), None) or _told(root, row, events)
+    if not STORY.fullmatch(story):
+        raise DataError(
+            f"{row['recording']}: expected a story's name of letters, digits, spaces and ._+-, got {story!r}. "
+            "Rename it in the events or under stories."
+        )
     find_transcript(root / config["stimuli"]["folder"], story)
     return story
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import numpy as np
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from brainlm.errors import DataError
@@ -39,16 +39,20 @@ def save_weights(folder: Path, state: dict, facts: dict) -> None:
 
 
 def load_weights(folder: Path) -> tuple[dict, dict]:
-    """State and facts of :func:`save_weights`."""
+    """State and facts of :func:`save_weights`.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or no safetensors: files that torch.save wrote can run code and are not read.
+    """
     path = folder / "model.safetensors"
     if not path.exists():
         raise DataError(f"{path}: expected a trained model, found none.")
-    return load_file(path), load_json(folder / "model.json")
-
-
-def load_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read an npz; pickled objects are refused."""
-    if not path.exists():
-        raise DataError(f"{path}: expected arrays, found none.")
-    with np.load(path, allow_pickle=False) as stored:
-        return dict(stored)
+    try:
+        state = load_file(path)
+    except SafetensorError as error:
+        raise DataError(
+            f"{path}: expected weights as safetensors, got {error}. Remove it; it is trained anew."
+        ) from error
+    return state, load_json(folder / "model.json")

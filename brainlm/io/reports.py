@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from brainlm.errors import DataError
-from brainlm.io.store import load_json, load_table
+from brainlm.io.store import load_json, load_named_arrays, load_table
 
 
 def load_result_table(results: Path, name: str) -> pd.DataFrame:
@@ -43,12 +43,6 @@ def load_decoded(unit: Path) -> pd.DataFrame:
     """Windows with true and decoded text."""
     table = pd.read_csv(unit / "decoded.tsv", sep="\t", dtype={"true": str, "decoded": str}, keep_default_na=False)
     return table.assign(onset=pd.to_numeric(table["onset"]))
-
-
-def load_named_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Arrays of an npz, without pickled objects."""
-    with np.load(path, allow_pickle=False) as stored:
-        return dict(stored)
 
 
 def load_run_quality(results: Path, recording: str) -> tuple[dict[str, np.ndarray], pd.DataFrame, dict]:

@@ -4,6 +4,8 @@ import glob
 import json
 import os
 import socket
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,6 +100,24 @@ def save_arrays(path: Path, **arrays: np.ndarray) -> None:
         np.savez_compressed(file, **arrays)
 
 
+def load_named_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read an npz.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, cut short, no npz, or holds pickled objects, which could run code.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return dict(stored)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: expected arrays, found none. Run the step that makes them.") from error
+    except (ValueError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        fault = " ".join(str(error).split())
+        raise DataError(f"{path}: expected plain arrays (npz), got {fault}. Remove it; it is made anew.") from error
+
+
 def save_index(path: Path, table: pd.DataFrame) -> None:
     """Write the run table, unless the file holds the same already: a new date would rerun every job."""
     text = table.to_csv(sep="\t", index=False)
@@ -152,4 +172,8 @@ def load_model_series(derivatives: Path, recording: str) -> tuple[np.ndarray, Sp
     facts = load_json(path.with_suffix(".json"))
     mask = np.zeros(facts["shape"], dtype=bool)
     mask.ravel()[facts.pop("voxels")] = True
-    return np.load(path, mmap_mode="r"), Space(mask, np.array(facts["affine"])), facts
+    try:
+        series = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise DataError(f"{path}: expected model series, got {error}. Remove it; it is made anew.") from error
+    return series, Space(mask, np.array(facts["affine"])), facts

@@ -9,7 +9,7 @@ from brainlm.decoding.labels import block_permutation_p
 from brainlm.decoding.statistics import bootstrap_interval, measure_gain
 from brainlm.errors import DataError
 from brainlm.io.language import load_weights
-from brainlm.io.store import load_json, load_table
+from brainlm.io.store import load_json, load_named_arrays, load_table
 from brainlm.steps._label_runs import concatenate, load_blocks
 from brainlm.steps._language import Language
 from brainlm.steps._runs import Sources
@@ -24,8 +24,8 @@ def score_labels(sources: Sources, units: list[Path], language: Language, settin
         facts, split = load_weights(unit)[1], load_json(unit / "split.json")
         table = load_table(unit / "decoded.tsv")
         labels = np.array(facts["labels"])
-        with np.load(unit / "identification.npz", allow_pickle=False) as stored:
-            decoded["best label"] += labels[stored["scores"].argmax(axis=1)].tolist()
+        stored = load_named_arrays(unit / "identification.npz")
+        decoded["best label"] += labels[stored["scores"].argmax(axis=1)].tolist()
         decoded["brainlm"] += table["decoded"].fillna("").tolist()
         true += table["true"].tolist()
         run += table["story"].tolist()

@@ -9,8 +9,8 @@ from brainlm.decoding.characters import Alphabet
 from brainlm.decoding.decoder import CharacterDecoder
 from brainlm.decoding.ngrams import Ngrams
 from brainlm.decoding.vocabulary import Vocabulary
-from brainlm.io.language import load_arrays, load_weights, save_weights
-from brainlm.io.store import save_arrays
+from brainlm.io.language import load_weights, save_weights
+from brainlm.io.store import load_named_arrays, save_arrays
 from brainlm.stimuli.embeddings import Embedding
 from brainlm.stimuli.text_space import TextSpace
 
@@ -74,7 +74,7 @@ def load_language(folder: Path) -> Language:
     if unexpected or set(missing) - {"transformer.lm_head.weight"}:
         raise ValueError(f"{folder}: weights do not fit the model: {missing} {unexpected}")
     decoder.transformer.tie_weights()
-    stored = load_arrays(folder / "embedding.npz")
+    stored = load_named_arrays(folder / "embedding.npz")
     embedding = Embedding(tuple(str(t) for t in stored["tokens"]), stored["vectors"], stored["weights"])
     fitted = ("intercept", "slope", "rotation", "part_mean", "part_sd")
     space = TextSpace(embedding, *(stored[name] for name in fitted))

@@ -1,4 +1,5 @@
 # fMRIPrep in its container, a job a subject; its output then enters as if it had been there.
+import shlex
 import shutil
 
 if (
@@ -32,9 +33,9 @@ rule fmriprep:
         root=ROOT,
         out=f"{DERIVATIVES}/fmriprep",
         space=plan.fmriprep_space(),
-        options=config["fmri"]["fmriprep"]["options"],
+        options=shlex.split(config["fmri"]["fmriprep"]["options"]),
     shell:
         "fmriprep {params.root:q} {params.out:q} participant --participant-label {wildcards.subject} "
-        "--output-spaces {params.space} --fs-license-file {input.licence:q} --nthreads {threads} "
+        "--output-spaces {params.space:q} --fs-license-file {input.licence:q} --nthreads {threads} "
         "--mem-mb {resources.mem_mb} --work-dir {resources.tmpdir:q}/fmriprep-{wildcards.subject} --notrack "
-        "{params.options} > {log:q} 2>&1"
+        "{params.options:q} > {log:q} 2>&1"

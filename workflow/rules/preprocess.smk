@@ -45,7 +45,7 @@ rule preprocess_fmri:
         code=stamp(config, "preprocess_fmri"),
     shell:
         RUN
-        + " preprocess_fmri --index {input.index:q} --bids-root {params.root:q} --recording {wildcards.recording} "
+        + " preprocess_fmri --index {input.index:q} --bids-root {params.root:q} --recording {wildcards.recording:q} "
         "--settings {params.settings:q} --out {params.out:q} 2> {log:q}"
 
 
@@ -79,7 +79,7 @@ rule preprocess_eeg:
         code=stamp(config, "preprocess_eeg"),
     shell:
         RUN
-        + " preprocess_eeg --index {input.index:q} --bids-root {params.root:q} --recording {wildcards.recording} "
+        + " preprocess_eeg --index {input.index:q} --bids-root {params.root:q} --recording {wildcards.recording:q} "
         "--settings {params.settings:q} --out {params.out:q} 2> {log:q}"
 
 
