@@ -31,6 +31,16 @@ def test_snakemake_s_linter_finds_nothing(tmp_path):
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+def test_only_rules_that_train_or_decode_ask_for_a_gpu(tmp_path):
+    tiny = ("--configfile", "config/tiny.yaml", "--workflow-profile", "none")
+    run = snakemake("-n", *tiny, "--config", *places(tmp_path), "device=cuda")
+    blocks = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", run.stdout + run.stderr, re.MULTILINE)
+    asking = {rule for rule, block in blocks if "gpu=1" in block}
+    assert asking == {"train_language_model", "train_decoder", "decode_unit", "score_decoder", "train_network"}
+    others = {rule for rule, _ in blocks} - asking
+    assert {"preprocess_fmri", "preprocess_eeg", "patterns", "rsa_subject", "tables"} <= others
+
+
 @pytest.mark.parametrize(
     ("fault", "message"),
     [

@@ -34,9 +34,7 @@ RESULTS = config["results_dir"]
 ROOT = config["bids_root"]
 INDEX = f"{RESULTS}/index.tsv"
 DERIVATIVES = f"{RESULTS}/derivatives"
-GPU = int(
-    config["device"].startswith("cuda")
-)  # what rules that train or decode ask for
+GPU = int(config["device"] == "cuda")  # what rules that train or decode ask for
 RUN = "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} python -m brainlm"
 
 
