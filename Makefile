@@ -7,7 +7,7 @@ export UV_COMPILE_BYTECODE ?= 1
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-VALIDATIONS := validate-null validate-null-eeg validate-null-scores validate-demo validate-tang-style validate-scale \
+VALIDATIONS := validate-null validate-null-eeg validate-null-scores validate-demo validate-tang-style validate-ablations validate-scale \
   validate-studyforrest validate-mnist-rules validate-rule-speed validate-rsa validate-motion validate-largest-run \
   validate-eeg-cleaning validate-faults
 .PHONY: install demo lint test-fast test test-slurm validate bad-inputs $(VALIDATIONS) benchmark-rsa benchmark-fmri-cleaning
@@ -54,6 +54,9 @@ validate-null-scores: install
 
 validate-tang-style: demo
 	python benchmarks/tang_style.py
+
+validate-ablations: demo
+	python benchmarks/selector_ablations.py
 
 validate-scale: install
 	python benchmarks/scale.py

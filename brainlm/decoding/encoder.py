@@ -12,7 +12,8 @@ class BrainEncoder(nn.Module):
 
     A step's feature sees ``delays`` consecutive samples; a window of ``time`` samples gives ``time - delays + 1``
     steps. Volumes go through one strided 3D convolution (any grid, also one slice), a nonlinearity and a linear map
-    of low rank; time is filtered by one weight matrix a delay. ``subjects`` > 1 adds one output layer a subject;
+    of low rank; time is filtered by one weight matrix a delay. No ``channels`` leave the convolution out: the map from
+    voxels is then linear. ``subjects`` > 1 adds one output layer a subject;
     subject -1 gets the mean of these layers.
     """
 
@@ -30,9 +31,9 @@ class BrainEncoder(nn.Module):
         self.register_buffer("mask", mask, persistent=False)
         self.gates = Gates(mask, smoothing)
         stride = tuple(2 if n >= 4 else 1 for n in mask.shape)
-        self.convolution = nn.Conv3d(1, channels, 3, stride=stride, padding=1)
+        self.convolution = nn.Conv3d(1, channels, 3, stride=stride, padding=1) if channels else None
         self.nonlinearity = nn.LeakyReLU(0.3)
-        n_units = self.convolution(torch.zeros(1, 1, *mask.shape)).numel()
+        n_units = self.convolution(torch.zeros(1, 1, *mask.shape)).numel() if channels else int(mask.sum())
         self.compress = nn.Linear(n_units, width, bias=False)
         self.dropout = nn.Dropout(dropout)
         self.over_time = nn.Conv1d(width, width, delays)
@@ -57,7 +58,9 @@ class BrainEncoder(nn.Module):
         return self.compress(self.units(window))
 
     def units(self, window: Float[Tensor, "batch time sensors"]) -> Float[Tensor, "batch time units"]:
-        """What the convolution makes of every gated volume."""
+        """What the convolution makes of every gated volume; the volume itself where there is none."""
+        if self.convolution is None:
+            return self.gates(window)
         passed = self.gates(window).flatten(0, 1)
         volumes = passed.new_zeros(len(passed), *self.mask.shape)
         volumes[:, self.mask] = passed

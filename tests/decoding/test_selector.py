@@ -40,13 +40,21 @@ def test_gates_add_noise_in_training_only():
     assert gates.eval()(responses).abs().max() == 0
 
 
+@pytest.mark.parametrize("channels", [0, 4])
 @pytest.mark.parametrize("shape", [(6, 7, 5), (8, 6, 1), (3, 1, 1)])
-def test_encoder_takes_any_grid_and_gives_a_feature_a_step(shape):
+def test_encoder_takes_any_grid_and_gives_a_feature_a_step(shape, channels):
     mask = torch.ones(shape, dtype=torch.bool)
-    encoder = BrainEncoder(mask, width=5, delays=4, subjects=2)
+    encoder = BrainEncoder(mask, width=5, delays=4, channels=channels, subjects=2)
     features, rate = encoder(torch.randn(3, 10, int(mask.sum())), torch.tensor([0, 1, -1]))
     assert features.shape == (3, 7, 5)
     assert rate.item() == pytest.approx(encoder.gates.rate().mean().item())
+
+
+def test_without_channels_the_features_are_linear_in_the_voxels():
+    encoder = BrainEncoder(torch.ones(3, 3, 3, dtype=torch.bool), width=4, delays=2, channels=0).eval()
+    one, other = torch.randn(2, 1, 5, 27)
+    read = lambda window: encoder(window, torch.tensor([0]))[0] - encoder(0 * one, torch.tensor([0]))[0]  # noqa: E731
+    torch.testing.assert_close(read(2 * one + other), 2 * read(one) + read(other), atol=1e-5, rtol=1e-4)
 
 
 def test_an_unknown_subject_gets_the_mean_layer():
