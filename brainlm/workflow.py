@@ -14,6 +14,8 @@ from brainlm.errors import ConfigError, choose
 from brainlm.io.bids import choose_subjects, index_recordings
 from brainlm.io.fmriprep import find_prepared
 from brainlm.io.lock import hold, is_held
+from brainlm.io.mne_pipeline import ENGINE as MNE_PIPELINE
+from brainlm.io.mne_pipeline import find_clean
 from brainlm.io.store import load_json, read_index, save_index
 from brainlm.io.transcripts import find_transcript
 from brainlm.provenance import code_version
@@ -113,6 +115,9 @@ class Plan:
         if fmri["engine"] == "fmriprep-derivatives" and (rows["modality"] == "fmri").any():
             made = find_prepared(Path(fmri["derivatives"]), recording, fmri["space"], fmri["resolution"])
             return [str(made.series), str(made.mask), str(made.confounds)]
+        eeg = self.config["eeg"]
+        if eeg["engine"] == MNE_PIPELINE and (rows["modality"] == "eeg").any():
+            return [str(find_clean(Path(eeg["derivatives"]), recording, eeg["processing"]))]
         for name in rows["path"]:
             path = Path(self.config["bids_root"]) / name
             stem = f"{path.name.partition('.')[0]}."
@@ -205,6 +210,15 @@ class Plan:
         told = self.table[(self.table["modality"] == "eeg") & (self.table["use"] == "story")]
         counts = told["subject"].value_counts()
         return [pattern.format(subject=subject) for subject in sorted(counts[counts >= 2].index)]
+
+    def epochs(self, pattern: str) -> list[str]:
+        """Epochs of every EEG recording that has what they stand around; ``pattern`` has recording and around."""
+        rows = self.table[self.table["modality"] == "eeg"]
+        return [
+            pattern.format(recording=name, around=around)
+            for around in self.config["eeg"]["epochs"]
+            for name in rows.loc[(rows["use"] == "story") == (around != "trials"), "recording"]
+        ]
 
     def networks(self, pattern: str, name: str) -> list[str]:
         """A file of every network, learning rule and seed; none without learning rules."""
@@ -309,6 +323,7 @@ def check_decoding(config: dict, table: pd.DataFrame) -> None:
     """
     if config["eeg_decoder"]["protocols"]:
         _check_eeg_decoding(config, table)
+    _check_epochs(config, table)
     protocols = config["evaluation"]["protocols"]
     decoded = table[(table["modality"] == "fmri") & table["use"].isin(["story", "labels"])]
     if decoded.empty or not protocols:
@@ -327,6 +342,16 @@ def check_decoding(config: dict, table: pd.DataFrame) -> None:
         )
     for story in config["splits"]["test_stories"]:
         choose("story of splits.test_stories", story, stories)
+
+
+def _check_epochs(config: dict, table: pd.DataFrame) -> None:
+    uses = set(table.loc[table["modality"] == "eeg", "use"])
+    for around in config["eeg"]["epochs"]:
+        if not uses & ({"labels", "conditions"} if around == "trials" else {"story"}):
+            wanted = "labels or conditions" if around == "trials" else "story"
+            raise ConfigError(
+                f"eeg.epochs: {around}: expected EEG runs of tasks of use {wanted}, got none. Leave it out."
+            )
 
 
 def _check_eeg_decoding(config: dict, table: pd.DataFrame) -> None:

@@ -9,7 +9,9 @@ import pandas as pd
 
 from brainlm.errors import ConfigError, DataError
 from brainlm.io.fmriprep import check_engine, find_prepared
-from brainlm.io.headers import Header, read_header
+from brainlm.io.headers import Header, read_header, sidecar
+from brainlm.io.mne_pipeline import ENGINE as MNE_PIPELINE
+from brainlm.io.mne_pipeline import check_eeg_engine, find_clean
 from brainlm.io.series import examine_series, find_series
 from brainlm.io.store import load_json
 from brainlm.io.transcripts import find_transcript
@@ -22,9 +24,10 @@ COLUMNS = [
 ]
 FILES = {
     "fmri": ("func", re.compile(r"_bold\.nii(\.gz)?$")),
-    "eeg": ("eeg", re.compile(r"_eeg\.(vhdr|edf|bdf|set|fif)$")),
+    "eeg": ("eeg", re.compile(r"_eeg\.(vhdr|edf|bdf|set|fif|cnt)$")),
 }
 OF_ONE_RECORDING = re.compile(r"_(echo-[0-9]+|part-mag)(?=_|$)")
+SECONDS = ("s", "sec", "second", "seconds")
 USES = ("story", "labels", "conditions")
 
 
@@ -45,9 +48,10 @@ def index_recordings(config: dict) -> pd.DataFrame:
     check_root(root, described=not series)
     if "engine" in config.get("fmri", {}):
         check_engine(config["fmri"])
+    _check_eeg(config.get("eeg", {}))
     found = find_series(root, series) if series else [row for modality in FILES for row in _find(root, modality)]
     if not found:
-        formats = "sub-*/func/*_bold.nii or .nii.gz, sub-*/eeg/*_eeg.vhdr, .edf, .bdf, .set or .fif"
+        formats = "sub-*/func/*_bold.nii or .nii.gz, sub-*/eeg/*_eeg.vhdr, .edf, .bdf, .set, .fif or .cnt"
         raise DataError(f"{root}: expected recordings ({formats}), found none. Convert other formats.")
     table = pd.DataFrame(found, columns=COLUMNS).fillna("")
     table = table[table["subject"].isin(choose_subjects(config, set(table["subject"])))]
@@ -224,6 +228,7 @@ def _examine(root: Path, row: dict[str, str], config: dict) -> dict[str, str]:
         return row | examine_series(root, row, config)
     header = _header(root, row, config)
     events = read_events(root / row["events"])
+    _check_described(root, row["events"], events)
     late = events[events["onset"] + 1e-6 > header.duration_s]
     if len(late):
         raise DataError(
@@ -239,14 +244,45 @@ def _examine(root: Path, row: dict[str, str], config: dict) -> dict[str, str]:
     return row | _facts(header) | {"story": story}
 
 
+def _check_eeg(eeg: dict) -> None:
+    check_eeg_engine(eeg)
+    if eeg.get("montage"):
+        from brainlm.io.montage import find_montage  # MNE takes a second: only where it is asked for
+
+        find_montage(eeg["montage"])
+
+
+def _check_described(root: Path, path: str, events: pd.DataFrame) -> None:
+    """Hold events against their JSON: another unit than seconds stops, a trial_type outside the levels is told."""
+    about = sidecar(root, path)
+    for column in ("onset", "duration"):
+        unit = _described(about, column).get("Units", "s")
+        if str(unit).lower() not in SECONDS:
+            raise DataError(f"{root / path}: expected {column} in seconds, as BIDS has it, got {unit!r} from the JSON.")
+    levels = _described(about, "trial_type").get("Levels") or {}
+    unknown = sorted(set(events["trial_type"]) - set(levels) - {"n/a", ""})
+    if levels and unknown:
+        logger.warning("%s: trial_type %s is none of the JSON's levels", path, ", ".join(unknown))
+
+
+def _described(about: dict, column: str) -> dict:
+    told = about.get(column)
+    return told if isinstance(told, dict) else {}
+
+
 def _header(root: Path, row: dict[str, str], config: dict) -> Header:
-    """Of the raw file, or of fMRIPrep's where the config enters there and the raw file may be away."""
+    """Of the raw file, or of fMRIPrep's or mne-bids-pipeline's where the config enters there: the raw one may be away."""
     fmri = config.get("fmri", {})
     if "_echo-" in row["path"] and not fmri.get("engine", "").startswith("fmriprep"):
         raise DataError(
             f"{root / row['path']}: expected a run of one echo, got several. Let fMRIPrep combine them "
             "(fmri.engine: fmriprep or fmriprep-derivatives), or exclude the run."
         )
+    eeg = config.get("eeg", {})
+    if row["modality"] == "eeg" and eeg.get("engine") == MNE_PIPELINE:
+        folder = Path(eeg["derivatives"])
+        path = find_clean(folder, row["recording"], eeg["processing"]).relative_to(folder)
+        return read_header(folder, path.as_posix(), "eeg", config)
     if row["modality"] != "fmri" or fmri.get("engine") != "fmriprep-derivatives":
         return read_header(root, row["path"], row["modality"], config)
     folder = Path(fmri["derivatives"])

@@ -12,6 +12,8 @@ OWN_FILES = (
     "*_desc-quality.*",
     "*_desc-figures.*",
     "*_desc-rejected.*",
+    "*_desc-*_dropped.tsv",
+    "*_epo.fif",
     "*_xfm.*",
 )  # BIDS has no name for these; fMRIPrep does the same
 

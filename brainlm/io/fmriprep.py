@@ -1,13 +1,12 @@
 """fMRIPrep's output as an entrance: which of its files belong to a recording, whatever release wrote them."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from brainlm.errors import ConfigError, DataError
-from brainlm.io.headers import check_pointer
+from brainlm.io.headers import check_pointer, entities
 from brainlm.io.store import load_json
 
 SERIES = "_desc-preproc_bold.nii.gz"
@@ -63,9 +62,9 @@ def find_prepared(folder: Path, recording: str, space: str, resolution: str | No
         If a file is missing, a pointer, or the choice is open; the files considered are named.
     """
     place = (folder / recording).parent
-    wanted = _entities(Path(recording).name)
-    found = [path for path in sorted(place.glob(f"*{SERIES}")) if _same(_entities(path.name), wanted)]
-    fits = [path for path in found if _fits(_entities(path.name), space, resolution)]
+    wanted = entities(Path(recording).name)
+    found = [path for path in sorted(place.glob(f"*{SERIES}")) if _same(entities(path.name), wanted)]
+    fits = [path for path in found if _fits(entities(path.name), space, resolution)]
     asked = f"space {space}" + (f", resolution {resolution}" if resolution else "")
     if len(fits) != 1:
         seen = ", ".join(path.name for path in found) or "no preprocessed series of it at all"
@@ -76,7 +75,7 @@ def find_prepared(folder: Path, recording: str, space: str, resolution: str | No
     series = fits[0]
     mask = series.with_name(series.name.replace(SERIES, "_desc-brain_mask.nii.gz"))
     tables = [
-        path for ending in CONFOUNDS for path in sorted(place.glob(f"*{ending}")) if _same(_entities(path.name), wanted)
+        path for ending in CONFOUNDS for path in sorted(place.glob(f"*{ending}")) if _same(entities(path.name), wanted)
     ]
     if not tables:
         raise DataError(
@@ -107,13 +106,6 @@ def read_confounds(path: Path, n_volumes: int) -> tuple[pd.DataFrame, dict]:
         raise DataError(f"{path}: expected numbers in {words[0]}, got {table[words[0]].iloc[0]!r}. Mend the cell.")
     sidecar = path.with_suffix(".json")
     return table, load_json(sidecar) if sidecar.exists() else {}
-
-
-def _entities(name: str) -> dict[str, str]:
-    return {
-        key: value.lstrip("0") or "0" if key == "run" and value.isdigit() else value
-        for key, value in re.findall(r"(?:^|_)([a-z]+)-([A-Za-z0-9+]+)", name)
-    }
 
 
 def _same(made: dict[str, str], raw: dict[str, str]) -> bool:

@@ -1,6 +1,7 @@
 """Headers of recordings, checked and not believed: pointers, dimensions, repetition time."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def read_header(root: Path, path: str, modality: str, config: dict) -> Header:
         If a file is a pointer, cannot be read, or its repetition time is missing or absurd.
     """
     check_pointer(root / path)
-    return _fmri_header(root, path, config) if modality == "fmri" else _eeg_header(root, path)
+    if modality == "fmri":
+        return _fmri_header(root, path, config)
+    return _eeg_header(root, path, config.get("eeg", {}).get("cnt_bits"))
 
 
 def check_pointer(path: Path) -> None:
@@ -66,6 +69,14 @@ def sidecar(root: Path, path: str) -> dict:
             if set(file.stem.split("_")[:-1]) <= set(entities):
                 content |= _json(file)
     return content
+
+
+def entities(name: str) -> dict[str, str]:
+    """Entities of a BIDS file name; a run's number without zeros before it."""
+    return {
+        key: value.lstrip("0") or "0" if key == "run" and value.isdigit() else value
+        for key, value in re.findall(r"(?:^|_)([a-z]+)-([A-Za-z0-9+]+)", name)
+    }
 
 
 def _fmri_header(root: Path, path: str, config: dict) -> Header:
@@ -108,13 +119,13 @@ def _agree(held: float, told: float) -> bool:
     return held in (0, 1) or any(abs(seconds - told) <= 0.02 * told for seconds in (held, held / 1000))
 
 
-def _eeg_header(root: Path, name: str) -> Header:
+def _eeg_header(root: Path, name: str, cnt_bits: int | None) -> Header:
     from brainlm.io.eeg import open_raw  # MNE takes a second: only where there is EEG
 
     path = root / name
     for companion in (path.with_suffix(".eeg"), path.with_suffix(".vmrk")) if path.suffix == ".vhdr" else ():
         check_pointer(companion)
-    raw = open_raw(path)
+    raw = open_raw(path, cnt_bits)
     sfreq, told = float(raw.info["sfreq"]), sidecar(root, name).get("SamplingFrequency")
     if isinstance(told, int | float) and abs(told - sfreq) > RATE_TOLERANCE * sfreq:
         raise DataError(

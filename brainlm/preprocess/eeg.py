@@ -109,6 +109,36 @@ def clean_eeg(raw: mne.io.BaseRaw, settings: dict, line_hz: float | None, seed: 
     return Cleaned(raw, rejected, components, taken, Spectra(before, power_spectra(raw)), reference, amplitude)
 
 
+def take_prepared(raw: mne.io.BaseRaw, settings: dict, components: Mapping[str, str]) -> Cleaned:
+    """A recording that another program has filtered and cleaned: fill bad channels, re-reference, resample; in place.
+
+    ``components`` are those that it took out, with the reason.
+
+    Raises
+    ------
+    ValueError
+        If more than half of the channels are bad, fewer than two are good, or the reference is not there.
+    """
+    before, amplitude = power_spectra(raw), spread_uv(raw)
+    told = {
+        name: "told by mne-bids-pipeline"
+        for name in raw.info["bads"]
+        if name in raw.copy().pick("eeg", exclude=[]).ch_names
+    }
+    check_enough(raw)
+    if settings["resample_hz"] < raw.info["sfreq"]:
+        raw.resample(settings["resample_hz"], method="polyphase", verbose="error")
+    interpolate(raw)
+    reference = set_reference(raw, settings["reference"])
+    removed = [
+        ("component", name, f"{reason} (mne-bids-pipeline)", np.nan, "removed") for name, reason in components.items()
+    ]
+    rejected = pd.concat([_rejected(told, raw.info["bads"], None), pd.DataFrame(removed, columns=list(REJECTED))])
+    taken = np.zeros((len(mne.pick_types(raw.info, eeg=True, exclude=[])), raw.n_times))
+    spectra = Spectra(before, power_spectra(raw))
+    return Cleaned(raw, rejected.reset_index(drop=True), None, taken, spectra, reference, amplitude)
+
+
 def power_spectra(
     raw: mne.io.BaseRaw,
 ) -> tuple[Float[np.ndarray, " f"], Float[np.ndarray, "channels f"]]:

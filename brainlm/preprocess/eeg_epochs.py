@@ -19,6 +19,7 @@ class Epoched:
     conditions: tuple[str, ...]  # of each epoch
     times: Float[np.ndarray, " times"]
     dropped: pd.DataFrame
+    rows: Int[np.ndarray, " epochs"]  # of the events that they stand around
 
 
 def cut_epochs(
@@ -55,7 +56,21 @@ def cut_epochs(
     values[whole] = ranges
     rows = zip(events["onset"], names, reasons, values, strict=True)
     dropped = pd.DataFrame([row for row in rows if row[2]], columns=list(DROPPED))
-    return Epoched(epochs[good], tuple(kept_names[good].tolist()), times, dropped)
+    return Epoched(epochs[good], tuple(kept_names[good].tolist()), times, dropped, np.flatnonzero(whole)[good])
+
+
+def mne_epochs(cut: Epoched, events: pd.DataFrame, info: mne.Info, electrodes: list[str]) -> mne.EpochsArray:
+    """Epochs as MNE has them: a number for each condition, and the rows of ``events`` as metadata."""
+    codes = {name: number for number, name in enumerate(sorted(set(cut.conditions)), start=1)}
+    kept = events.iloc[cut.rows].reset_index(drop=True)
+    samples = np.round(kept["onset"].to_numpy(dtype=float) * info["sfreq"]).astype(int)
+    marks: Int[np.ndarray, "epochs 3"] = np.column_stack(
+        [samples, np.zeros(len(samples), dtype=int), [codes[name] for name in cut.conditions]]
+    )
+    own = mne.pick_info(info, mne.pick_channels(info["ch_names"], electrodes, ordered=True))
+    return mne.EpochsArray(
+        cut.data * 1e-6, own, marks, float(cut.times[0]), codes, metadata=kept, proj=False, verbose="error"
+    )
 
 
 def correct_baseline(

@@ -9,29 +9,36 @@ from brainlm.errors import DataError
 from brainlm.io.derivatives import describe
 from brainlm.io.eeg import load_raw, save_raw
 from brainlm.io.headers import sidecar
+from brainlm.io.mne_pipeline import ENGINE
 from brainlm.io.store import find_row, read_index, save_arrays, save_json, save_table
 from brainlm.preprocess.eeg import Cleaned, clean_eeg, measure_quality
 from brainlm.preprocess.eeg_confounds import eeg_confounds
 from brainlm.steps._exclusion import exclusion_told
+from brainlm.steps._mne_pipeline import load_prepared
 
 
-def preprocess_eeg(*, index: Path, bids_root: Path, recording: str, settings: dict, out: Path) -> None:
-    """Clean one EEG run; ``settings`` is the config's section ``eeg``.
+def preprocess_eeg(*, index: Path, bids_root: Path, recording: str, settings: dict, out: Path, seed: int = 0) -> None:
+    """Clean one EEG run; ``settings`` is the config's section ``eeg``, ``seed`` that of components and RANSAC.
+
+    A run that mne-bids-pipeline has cleaned is filled, referenced and resampled only.
 
     Writes under ``out`` the cleaned recording (FIF), what is no brain as courses (confounds), what was rejected and
     why, the numbers of the report's figures, and the quality with the names of bad channels.
     """
     row = find_row(read_index(index), recording)
     with exclusion_told(recording):
-        _preprocess(bids_root, row, settings, out)
+        _preprocess(bids_root, row, settings, out, seed)
 
 
-def _preprocess(bids_root: Path, row: pd.Series, settings: dict, out: Path) -> None:
-    raw = load_raw(bids_root, row["path"])
+def _preprocess(bids_root: Path, row: pd.Series, settings: dict, out: Path, seed: int) -> None:
     told = sidecar(bids_root, row["path"]).get("PowerLineFrequency")
     line_hz = settings["line_hz"] or (told if isinstance(told, int | float) else None)
     try:
-        cleaned = clean_eeg(raw, settings, line_hz, copy=False)
+        if settings["engine"] == ENGINE:
+            cleaned = load_prepared(row["recording"], settings)
+        else:
+            raw = load_raw(bids_root, row["path"], settings["montage"], settings["cnt_bits"])
+            cleaned = clean_eeg(raw, settings, line_hz, seed, copy=False)
     except ValueError as error:
         raise DataError(f"{bids_root / row['path']}: {' '.join(str(error).split())} Exclude the run.") from error
     describe(out, bids_root)

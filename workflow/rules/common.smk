@@ -42,6 +42,7 @@ wildcard_constraints:
     recording=RECORDING,
     subject="[A-Za-z0-9]+",
     modality="fmri|eeg",
+    around="trials|words|characters",
     protocol="|".join(PROTOCOLS),
     fold=r"\d+",
     seed=r"\d+",

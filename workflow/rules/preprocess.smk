@@ -5,7 +5,8 @@ SERIES = (
     else []
 )
 EPOCHS = ("epoch_s", "baseline_s", "baseline", "reject_uv")
-LATER = (*EPOCHS, "word_responses")
+LATER = (*EPOCHS, "epochs", "word_responses")
+CUT = f"{DERIVATIVES}/brainlm-eeg/{{recording}}_desc-{{around}}"
 PATTERNS = {"fmri": ("rsa.patterns",), "eeg": tuple(f"eeg.{key}" for key in EPOCHS)}
 
 
@@ -76,11 +77,47 @@ rule preprocess_eeg:
         row=lambda wildcards: plan.digest(recording=wildcards.recording),
         root=ROOT,
         out=lambda wildcards: f"{DERIVATIVES}/brainlm-eeg",
+        seed=config["seed"],
         code=stamp(config, "preprocess_eeg"),
     shell:
         RUN
         + " preprocess_eeg --index {input.index:q} --bids-root {params.root:q} --recording {wildcards.recording:q} "
-        "--settings {params.settings:q} --out {params.out:q} 2> {log:q}"
+        "--settings {params.settings:q} --seed {params.seed} --out {params.out:q} 2> {log:q}"
+
+
+rule epochs:
+    input:
+        lambda wildcards: (
+            [] if wildcards.around == "trials" else f"{RESULTS}/stimuli/done"
+        ),
+        lambda wildcards: plan.events(recording=wildcards.recording),
+        recording=f"{DERIVATIVES}/brainlm-eeg/{{recording}}_desc-preproc_eeg.fif",
+        index=ancient(INDEX),
+    output:
+        epochs=f"{CUT}_epo.fif",
+        dropped=f"{CUT}_dropped.tsv",
+    log:
+        f"{RESULTS}/logs/epochs/{{recording}}_{{around}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/epochs/{{recording}}_{{around}}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        settings=lambda wildcards: pick(config, *PATTERNS["eeg"]),
+        row=lambda wildcards: plan.digest(recording=wildcards.recording),
+        root=ROOT,
+        derivatives=DERIVATIVES,
+        stimuli=lambda wildcards: f"{RESULTS}/stimuli",
+        seed=config["seed"],
+        code=stamp(config, "epochs"),
+    shell:
+        RUN
+        + " epochs --index {input.index:q} --bids-root {params.root:q} --derivatives {params.derivatives:q} "
+        "--stimuli {params.stimuli:q} --recording {wildcards.recording:q} --around {wildcards.around} "
+        "--settings {params.settings:q} --seed {params.seed} --out {output.epochs:q} 2> {log:q}"
 
 
 rule patterns:
@@ -122,3 +159,4 @@ rule patterns:
 rule preprocess:
     input:
         plan.all_preprocessed(DERIVATIVES),
+        plan.epochs(f"{CUT}_epo.fif"),
