@@ -271,7 +271,7 @@ def _described(about: dict, column: str) -> dict:
 
 
 def _header(root: Path, row: dict[str, str], config: dict) -> Header:
-    """Of the raw file, or of fMRIPrep's or mne-bids-pipeline's where the config enters there: the raw one may be away."""
+    """Of the raw file, or, where the config enters after another pipeline, of its file: the raw one may be away."""
     fmri = config.get("fmri", {})
     if "_echo-" in row["path"] and not fmri.get("engine", "").startswith("fmriprep"):
         raise DataError(

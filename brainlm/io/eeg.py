@@ -12,7 +12,7 @@ import mne_bids
 import numpy as np
 
 from brainlm.errors import ConfigError, DataError
-from brainlm.io.montage import place_channels
+from brainlm.io.montage import place_by_electrodes, place_channels
 from brainlm.io.store import atomic
 
 logger = logging.getLogger(__name__)
@@ -75,13 +75,12 @@ def load_raw(root: Path, path: str, montage: str | None = None, cnt_bits: int | 
     ConfigError
         If the montage is not there or has none of the channels.
     """
-    if (root / path).suffix == CNT:
-        raw = _load_cnt(root, path, cnt_bits)
-    else:
-        raw = _load_bids(root, path)
+    raw = _load_cnt(root, path, cnt_bits) if path.endswith(CNT) else _load_bids(root, path)
     if not any(list((root / above).glob("*_channels.tsv")) for above in Path(path).parents):
         _type_by_name(raw)
     check_eeg(root / path, raw)
+    if raw.get_montage() is None:  # mne-bids passes over electrodes.tsv where there are several, one a space
+        place_by_electrodes(root, path, raw)
     place_channels(path, raw, montage)
     return raw
 

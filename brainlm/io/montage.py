@@ -4,10 +4,16 @@ import logging
 from pathlib import Path
 
 import mne
+import numpy as np
+import pandas as pd
 
-from brainlm.errors import ConfigError, choose
+from brainlm.errors import ConfigError, DataError, choose
+from brainlm.io.headers import entities
+from brainlm.io.store import load_json
 
 logger = logging.getLogger(__name__)
+
+METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 
 BY_NAME = "colin27_1005"  # the 10-05 system, which holds 10-20 and 10-10
 
@@ -30,6 +36,58 @@ def find_montage(montage: str) -> mne.channels.DigMontage:
     except Exception as error:  # each format's reader fails in ways of its own
         told = " ".join(str(error).split())[:200]
         raise ConfigError(f"eeg.montage: {montage}: expected positions of electrodes, got {told}.") from error
+
+
+def place_by_electrodes(root: Path, path: str, raw: mne.io.BaseRaw) -> None:
+    """Give channels, in place, the positions of the recording's electrodes.tsv; nothing where there is none.
+
+    Several, of different spaces, are taken where they tell the same.
+
+    Raises
+    ------
+    DataError
+        If they differ, or one lacks its coordsystem.json, a known unit or a column.
+    """
+    own = entities(Path(path).name).items()
+    tables = [
+        table
+        for above in Path(path).parents
+        for table in sorted((root / above).glob("*_electrodes.tsv"))
+        if {pair for pair in entities(table.name).items() if pair[0] != "space"} <= set(own)
+    ]
+    if not tables:
+        return
+    found = [_read_electrodes(table) for table in tables]
+    if found[0].empty:
+        return
+    if any(not one.equals(found[0]) for one in found[1:]):
+        names = ", ".join(table.name for table in tables)
+        raise DataError(f"{root / path}: expected one electrodes.tsv, got several that differ: {names}. Keep one.")
+    raw.set_montage(_in_space(tables[0], found[0]), on_missing="ignore", verbose="error")
+
+
+def _read_electrodes(path: Path) -> pd.DataFrame:
+    table = pd.read_csv(path, sep="\t", na_values=["n/a"], encoding="utf-8-sig", dtype={"name": str})
+    missing = {"name", "x", "y", "z"} - set(table)
+    if missing:
+        raise DataError(f"{path}: expected columns name, x, y, z; {', '.join(sorted(missing))} missing.")
+    return table[["name", "x", "y", "z"]].dropna()
+
+
+def _in_space(path: Path, table: pd.DataFrame) -> mne.channels.DigMontage:
+    about_path = path.with_name(path.name.replace("_electrodes.tsv", "_coordsystem.json"))
+    about = load_json(about_path)
+    unit, marks = about.get("EEGCoordinateUnits"), about.get("AnatomicalLandmarkCoordinates") or {}
+    if unit not in METRES:
+        raise DataError(f"{about_path}: expected EEGCoordinateUnits m, cm or mm, got {unit!r}.")
+    places = dict(zip(table["name"], table[["x", "y", "z"]].to_numpy(dtype=float) * METRES[unit], strict=True))
+    scale = METRES.get(about.get("AnatomicalLandmarkCoordinateUnits", unit), METRES[unit])
+    landmarks = {
+        known: np.array(marks[name], dtype=float) * scale
+        for name, known in (("NAS", "nasion"), ("LPA", "lpa"), ("RPA", "rpa"))
+        if name in marks
+    }
+    return mne.channels.make_dig_montage(places, **landmarks, coord_frame="unknown")
 
 
 def place_channels(path: str, raw: mne.io.BaseRaw, montage: str | None) -> None:

@@ -4,11 +4,13 @@ import shutil
 
 import mne
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.spatial.distance import pdist
 from small_eeg import make_raw, write_eeg
 from small_tree import make_config
 
-from brainlm.errors import DataError
+from brainlm.errors import ConfigError, DataError
 from brainlm.io.bids import index_recordings
 from brainlm.io.eeg import load_clean, load_raw, save_raw
 
@@ -26,8 +28,8 @@ def place(root, source):
     return path
 
 
-def index(root):
-    return index_recordings(make_config(root, "conditions")).iloc[0]
+def index(root, **more):
+    return index_recordings(make_config(root, "conditions", **more)).iloc[0]
 
 
 @pytest.mark.parametrize(
@@ -70,11 +72,52 @@ def test_brainvision_opens_under_its_names(real_data, tmp_path):
     assert len(raw.ch_names) == 32 and raw.info["sfreq"] == 1000 and float(row["duration_s"]) == pytest.approx(7.9)
 
 
-@pytest.mark.parametrize("name", ["scan41_short", "test_CNT_events_mne_JWoess_clipped"])
-def test_formats_that_bids_does_not_have_are_refused(real_data, tmp_path, name):
-    place(tmp_path, real_data / TESTING / f"CNT/{name}.cnt")
-    with pytest.raises(DataError, match=r"\.vhdr, \.edf, \.bdf, \.set or \.fif\), found none"):
+@pytest.mark.parametrize(
+    ("name", "bits", "channels", "sfreq", "samples"),
+    [("scan41_short", 16, 128, 400, 3070), ("test_CNT_events_mne_JWoess_clipped", 32, 2, 1000, 90000)],
+)
+def test_cnt_opens_with_the_width_that_the_config_tells(real_data, tmp_path, name, bits, channels, sfreq, samples):
+    source = real_data / TESTING / f"CNT/{name}.cnt"
+    place(tmp_path, source)
+    with pytest.raises(
+        ConfigError, match=r"does not tell reliably, got none\. Set eeg\.cnt_bits to 16 or 32"
+    ) as caught:
         index(tmp_path)
+    assert "\n" not in str(caught.value)
+    row = index(tmp_path, eeg={"cnt_bits": bits})
+    assert int(row["n_samples"]) == samples and float(row["t_r"]) == pytest.approx(1 / sfreq)
+    raw = load_raw(tmp_path, row["path"], cnt_bits=bits)
+    plain = mne.io.read_raw_cnt(source, data_format=f"int{bits}", preload=True, verbose="error")
+    assert len(raw.ch_names) == channels
+    np.testing.assert_allclose(raw.get_data(), plain.get_data(), rtol=1e-5, atol=1e-9)
+
+
+def test_cnt_of_another_width_holds_no_microvolts(real_data, tmp_path):
+    place(tmp_path, real_data / TESTING / "CNT/scan41_short.cnt")
+    with pytest.raises(DataError, match="expected EEG of microvolts"):
+        load_raw(tmp_path, index(tmp_path, eeg={"cnt_bits": 32})["path"], cnt_bits=32)
+
+
+def test_the_side_files_of_cnt_are_honoured(real_data, tmp_path):
+    path = place(tmp_path, real_data / TESTING / "CNT/test_CNT_events_mne_JWoess_clipped.cnt")
+    names = mne.io.read_raw_cnt(path, data_format="int32", verbose="error").ch_names
+    rows = f"{names[0]}\tEEG\tuV\tbad\n{names[1]}\tEOG\tuV\tgood\n"
+    path.with_name("sub-01_task-see_channels.tsv").write_text("name\ttype\tunits\tstatus\n" + rows)
+    raw = load_raw(tmp_path, index(tmp_path, eeg={"cnt_bits": 32})["path"], cnt_bits=32)
+    assert raw.get_channel_types() == ["eeg", "eog"] and raw.info["bads"] == names[:1]
+
+
+def test_a_full_tree_opens_by_session_with_the_places_of_its_electrodes(real_data):
+    root = real_data / "mne-bids-tiny/data/tiny_bids"
+    row = index_recordings({"bids_root": str(root), "tasks": {"rest": {"use": "conditions"}}}).iloc[0]
+    assert (row["subject"], row["session"], row["task"]) == ("01", "eeg", "rest")
+    raw = load_raw(root, row["path"])
+    table = pd.read_csv(next(root.rglob("*space-CapTrak_electrodes.tsv")), sep="\t", na_values="n/a").dropna(subset="x")
+    names = [name for name in table["name"] if name in raw.copy().pick("eeg").ch_names]
+    told = table.set_index("name").loc[names, ["x", "y", "z"]].to_numpy()
+    found = np.array([raw.info["chs"][raw.ch_names.index(name)]["loc"][:3] for name in names])
+    assert len(names) > 10  # turned and moved into the head's frame: distances stay
+    np.testing.assert_allclose(pdist(found), pdist(told), rtol=1e-4)
 
 
 def test_files_that_are_no_recording_are_refused_in_one_line(tmp_path):
