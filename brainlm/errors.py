@@ -1,5 +1,6 @@
 """What can go wrong through the user's files or wishes, each told in one line."""
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 
@@ -19,7 +20,7 @@ class DiskError(BrainlmError):
     """A disk, quota or permission does not let a file be written; no fault of what the files say."""
 
 
-def choose(kind: str, got: str, allowed: list[str]) -> str:
+def choose(kind: str, got: str, allowed: Sequence[str]) -> str:
     """Return ``got`` if it is one of ``allowed``, else raise a ConfigError that names the nearest.
 
     Raises

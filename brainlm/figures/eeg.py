@@ -49,8 +49,29 @@ def draw_gates(
 def draw_head(
     axis: Axes, values: Float[np.ndarray, " sensors"], places: mne.Info, colours: str, limits: tuple[float, float]
 ) -> None:
-    """Values interpolated over the head, seen from above, nose up."""
-    mne.viz.plot_topomap(values, places, axes=axis, cmap=colours, vlim=limits, show=False, contours=0, sensors="k.")
+    """Values interpolated over the head, seen from above, nose up; the head is the sphere through the sensors."""
+    sensors = np.array([channel["loc"][:3] for channel in places["chs"]])
+    mne.viz.plot_topomap(
+        values,
+        places,
+        axes=axis,
+        cmap=colours,
+        vlim=limits,
+        show=False,
+        contours=0,
+        sensors="k.",
+        sphere=_sphere(sensors),
+    )
+
+
+def _sphere(sensors: Float[np.ndarray, "sensors 3"]) -> tuple[float, float, float, float] | None:
+    """Centre and radius (m) of the sphere nearest to the sensors; None (MNE's own) where four cannot tell it."""
+    design = np.column_stack([2 * sensors, np.ones(len(sensors))])
+    if len(sensors) < 4 or np.linalg.matrix_rank(design) < 4:
+        return None
+    *centre, rest = np.linalg.lstsq(design, np.square(sensors).sum(axis=1), rcond=None)[0]
+    radius = float(np.sqrt(rest + np.square(centre).sum()))
+    return (*(float(value) for value in centre), radius)
 
 
 def draw_spectra(

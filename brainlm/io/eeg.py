@@ -164,6 +164,11 @@ def save_epochs(path: Path, epochs: mne.BaseEpochs) -> None:
         epochs.save(tmp, overwrite=True, verbose="error")
 
 
+def load_epochs(path: Path) -> mne.BaseEpochs:
+    """Epochs as the step epochs wrote them."""
+    return mne.read_epochs(path, verbose="error")
+
+
 def load_clean(path: Path, preload: bool = True) -> mne.io.BaseRaw:
     """A cleaned recording, as preprocess_eeg wrote it."""
     if not path.exists():

@@ -30,7 +30,7 @@ def cut_steps(
     return steps.astype(np.float32), start
 
 
-def sensor_places(raw: mne.io.BaseRaw, names: list[str]) -> mne.Info | None:
+def sensor_places(raw: mne.io.BaseRaw | mne.Evoked, names: list[str]) -> mne.Info | None:
     """The channels ``names`` with their positions, for maps of the head; None where one has no position."""
     info = mne.pick_info(raw.info, mne.pick_channels(raw.ch_names, names, ordered=True))
     places = np.array([channel["loc"][:3] for channel in info["chs"]])

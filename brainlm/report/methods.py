@@ -64,16 +64,34 @@ def fmri_method(settings: dict, t_r: float) -> str:
     return f"fMRI (repetition time {t_r:g} s): {'; '.join(steps) or 'as given'}. Every operation used its own run only."
 
 
-def eeg_method() -> str:
-    """Preprocessing of EEG."""
+def eeg_method(settings: dict) -> str:
+    """Preprocessing of EEG, and what its decoder does; ``settings`` is the config's section eeg."""
+    chosen = settings["reference"]
+    reference = f"re-referenced ({chosen if isinstance(chosen, str) else ' and '.join(chosen)})"
+    if settings["engine"] != "brainlm":
+        steps = ["cleaned by mne-bids-pipeline", "its bad channels interpolated", reference]
+    else:
+        steps = ["mains notched out, band-pass filter of {:g} to {:g} Hz (zero phase)".format(*settings["band_hz"])]
+        steps += ["flat, saturated and deviant channels interpolated", *_components(settings["ica"]), reference]
+    if settings["ransac"] and settings["engine"] == "brainlm":
+        steps.insert(2, "and those that the others do not predict (RANSAC; Bigdely-Shamlo et al. 2015)")
     return (
-        "EEG: mains notched out, band-pass filter (zero phase), flat, saturated and deviant channels interpolated, "
-        "independent components labelled by ICLabel (Pion-Tonachini et al. 2019; by their correlation with the eyes "
-        "where channels have no places) and those of eyes, muscles, heart, mains and single channels removed, "
-        "re-referenced, resampled (MNE). Every operation used its own run only. Where stories are decoded from EEG, "
-        "gates lie over sensors and latencies; filters behind them give, at each moment, what a word said there would "
-        "have been, and moments count by their energy."
+        f"EEG: {', '.join(steps)}, resampled to at most {settings['resample_hz']:g} Hz (MNE). Every operation used its "
+        "own run only. Where stories are decoded from EEG, gates lie over sensors and latencies; filters behind them "
+        "give, at each moment, what a word said there would have been, and moments count by their energy."
     )
+
+
+def _components(ica: dict) -> list[str]:
+    if ica["method"] == "none":
+        return []
+    if ica["labels"] == "eyes":
+        return [f"independent components ({ica['method']}) that follow the eyes removed"]
+    kinds = ", ".join(f"{kind} from {p:g}" for kind, p in sorted(ica["thresholds"].items()))
+    return [
+        f"independent components ({ica['method']}) labelled by ICLabel (Pion-Tonachini et al. 2019; by their "
+        f"correlation with the eyes where channels have no places), those of no brain removed (probability of {kinds})"
+    ]
 
 
 def decoding_method(kind: str) -> str:

@@ -33,7 +33,7 @@ class Size:
 SIZES = {
     "demo": Size(3, 10, 300, 10, 10, 3, 100, 300_000),
     "tiny": Size(2, 3, 120, 1, 2, 2, 20, 40_000),
-    "eeg": Size(2, 3, 120, 3, 2, 2, 0, 40_000),
+    "eeg": Size(2, 3, 120, 3, 0, 0, 0, 40_000),
     "null": Size(1, 4, 180, 4, 0, 0, 0, 60_000),
     "large": Size(3, 19, 300, 19, 10, 3, 100, 400_000),  # 60 min for training, 100 windows of 20 s for the test
 }

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from brainlm.figures.eeg import draw_components, draw_evoked, draw_spectra
-from brainlm.io.eeg import load_clean
+from brainlm.io.eeg import load_clean, load_epochs
 from brainlm.io.reports import load_named_arrays
 from brainlm.io.store import load_json, load_table
 from brainlm.preprocess.eeg_components import LABELS
@@ -17,6 +17,7 @@ from brainlm.workflow import RESPONSES
 SHOWN_HZ = 80.0
 N_PEAKS = 4
 ALPHA = 0.05
+AROUND = ("trials", "words", "characters")
 APART_S = 0.06  # between two heads of the evoked answer
 
 
@@ -35,6 +36,7 @@ def eeg_quality_sections(results: Path, subject: str) -> list[Section]:
     tables = [load_table(named(stem, "rejected.tsv")).assign(recording=stem.name) for stem in stems]
     sections = [_rejected(tables)]
     sections += [_recording(stem) for stem in _drawn(stems, tables)]
+    sections += [section for around in AROUND for section in _epochs(folder, subject, around)]
     return [*sections, *_evoked(results, subject), *_words(results, subject)]
 
 
@@ -115,6 +117,43 @@ def _add_components(section: Section, stem: Path, stored: dict[str, np.ndarray])
     section.add_picture(figure, f"components-{stem.name}", alt, f"{alt}; red: taken out.", table)
 
 
+def _epochs(folder: Path, subject: str, around: str) -> list[Section]:
+    """The mean over all epochs at the sensors that all recordings share, and what was left out; one file at a time."""
+    paths = sorted(folder.glob(f"sub-{subject}/**/*_desc-{around}_epo.fif"))
+    if not paths:
+        return []
+    means, counts, log = [], [], []
+    for path in paths:
+        epochs = load_epochs(path)
+        means.append(epochs.average(picks="eeg"))
+        counts.append(len(epochs))
+        reasons = load_table(path.with_name(path.name.replace("_epo.fif", "_dropped.tsv")))["reason"].value_counts()
+        stem = path.name.partition("_desc-")[0]
+        log += [(stem, len(epochs), reason, n) for reason, n in reasons.items()] or [(stem, len(epochs), "none", 0)]
+    names = [name for name in means[0].ch_names if all(name in mean.ch_names for mean in means)]
+    mean = np.average([one.get_data(picks=names) for one in means], axis=0, weights=counts) * 1e6
+    section = Section(f"EEG: epochs around {around}", level=3)
+    section.add_text(f"{sum(counts)} epochs of {len(paths)} recordings; {sum(row[3] for row in log)} left out.")
+    _draw_mean(section, f"{around}-{subject}", mean, means[0].times, names, sensor_places(means[0], names), around)
+    section.add_table(
+        pd.DataFrame(log, columns=["recording", "kept", "left out because", "epochs"]),
+        "Epochs left out, and why",
+        f"drop-log-{around}",
+    )
+    return [section]
+
+
+def _draw_mean(section, name: str, mean: np.ndarray, times: np.ndarray, names: list[str], places, what: str) -> None:
+    if places is None:
+        section.add_text("Channels have no places, so that no heads are drawn.")
+        return
+    alt = f"Mean answer of every sensor to the {what}, with heads where it is largest"
+    numbers = pd.DataFrame(mean.T, columns=names).assign(time_s=times)
+    section.add_picture(
+        draw_evoked(times, mean, names, _peaks(times, mean), places), f"evoked-{name}", alt, f"{alt}.", numbers
+    )
+
+
 def _evoked(results: Path, subject: str) -> list[Section]:
     about_path = results / "patterns" / f"sub-{subject}_modality-eeg_patterns.json"
     if not about_path.exists():
@@ -129,13 +168,7 @@ def _evoked(results: Path, subject: str) -> list[Section]:
     section.add_text(
         f"Mean over {values.shape[1]} conditions and {values.shape[0]} runs; {sum(about['epochs'].values())} events."
     )
-    if places is None:
-        section.add_text("Channels have no places, so that no heads are drawn.")
-    else:
-        figure = draw_evoked(times, mean, names, _peaks(times, mean), places)
-        alt = "Mean answer of every sensor to the events, with heads where it is largest"
-        numbers = pd.DataFrame(mean.T, columns=names).assign(time_s=times)
-        section.add_picture(figure, f"evoked-{subject}", alt, f"{alt}.", numbers)
+    _draw_mean(section, subject, mean, times, names, places, "events")
     dropped = pd.DataFrame(about["epochs_left_out"])
     if dropped.empty:
         section.add_text("No epoch was left out.")

@@ -111,7 +111,7 @@ def methods_section(results: Path, subjects: list[str], kinds: set[str], rsa: pd
     for text in sorted(told) or ["No fMRI was preprocessed here."]:
         section.add_text(text)
     if has_eeg:
-        section.add_text(methods.eeg_method())
+        section.add_text(methods.eeg_method(load_json(results / "config.json")["eeg"]))
     for kind in sorted(kinds):
         section.add_text(methods.decoding_method(kind))
     if not rsa.empty:

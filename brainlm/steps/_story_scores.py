@@ -239,8 +239,8 @@ def _control_texts(
         "other_story": _other_story(test, decoded),
         "mean_response": write(_stack(mean, "parts"), _stack(mean, "characters")),
         "noise_test": write(_stack(noise, "parts"), _stack(noise, "characters")),
-        "filler": [join_tokens(filler_text(text, n)) for n in length],
-        "ngram": [ngrams.write(alphabet, round(n), seed + i) for i, n in enumerate(length)],
+        "filler": [join_tokens(filler_text(text, float(n))) for n in length],
+        "ngram": [ngrams.write(alphabet, round(float(n)), seed + i) for i, n in enumerate(length)],
         "confounds": write(_confound_parts(sources, test, training, timing, language), length),
         "upper_bound": write(true_parts, length),
     }

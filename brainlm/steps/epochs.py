@@ -36,7 +36,7 @@ def epochs(
     ``settings`` holds epoch_s, baseline_s, baseline and reject_uv of the config's section eeg. Beside ``out`` stands a
     table of the epochs left out, each with its reason.
     """
-    choose("epochs", around, list(AROUND))
+    choose("epochs", around, AROUND)
     row = find_row(read_index(index), recording)
     told = _told(row, bids_root, stimuli, around)
     raw = load_recording(derivatives, recording)
@@ -62,5 +62,7 @@ def _told(row: pd.Series, bids_root: Path, stimuli: Path, around: str) -> pd.Dat
         return events.loc[~events["trial_type"].isin(["n/a", ""]), ["onset", "trial_type"]].reset_index(drop=True)
     ending, kind = ("words", "word") if around == "words" else ("chars", "character")
     table = load_words(stimuli / f"{row['story']}_{ending}.tsv")
+    table = table[table["text"].str.strip() != ""]  # a pause is nothing that begins
     onset = table["onset"] + story_onset(events)
-    return pd.DataFrame({"onset": onset, "trial_type": kind, "text": table["text"].astype(str)})
+    told = pd.DataFrame({"onset": onset, "trial_type": kind, "text": table["text"]})
+    return told.reset_index(drop=True)

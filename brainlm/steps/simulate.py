@@ -27,9 +27,9 @@ def simulate(
 ) -> None:
     """Write a BIDS data set of stories and pictures, fMRI and EEG, with its truth under sourcedata/truth.
 
-    Sizes: demo, tiny, null (one subject, stories in fMRI only), large. Languages: en, zh. ``planted`` and
-    ``distractors`` multiply the amplitude of those answers (0: none). A folder that holds this very data set is left
-    as it is; any other folder that is not empty is refused.
+    Sizes: demo, tiny, eeg (two subjects, three stories), null (one subject, stories only), large. Languages: en, zh.
+    ``planted`` and ``distractors`` multiply the amplitude of those answers (0: none). A folder that holds this very
+    data set is left as it is; any other folder that is not empty is refused.
     """
     study = Study(find_size(size), seed, find_language(language), Strength(planted, distractors))
     settings = {"size": size, "seed": seed, "language": language, "planted": planted, "distractors": distractors}

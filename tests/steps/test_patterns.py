@@ -18,6 +18,9 @@ from brainlm.steps.patterns import patterns
 from brainlm.steps.preprocess_eeg import preprocess_eeg
 
 EEG = {
+    "engine": "brainlm",
+    "montage": None,
+    "cnt_bits": None,
     "band_hz": [0.5, 40],
     "line_hz": None,
     "resample_hz": 125,
