@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from brainlm.figures.style import ACCENT, FAINT, INK, SOFT, make_panels, name_panel
 
-EVERY_NTH = 2  # label of an electrode where there are many
+RIM = 0.2  # share of the sensors that are drawn at the rim of the head or beyond
 LINE_WIDTH = 0.9
 
 
@@ -65,12 +65,16 @@ def draw_head(
 
 
 def _sphere(sensors: Float[np.ndarray, "sensors 3"]) -> tuple[float, float, float, float] | None:
-    """Centre and radius (m) of the sphere nearest to the sensors; None (MNE's own) where four cannot tell it."""
+    """Centre and radius (m) that put the lowest fifth of the sensors at the rim; None (MNE's own) for fewer than five.
+
+    In the plane the centre is that of the sphere nearest to the sensors.
+    """
     design = np.column_stack([2 * sensors, np.ones(len(sensors))])
-    if len(sensors) < 4 or np.linalg.matrix_rank(design) < 4:
+    if len(sensors) < 5 or np.linalg.matrix_rank(design) < 4:
         return None
-    *centre, rest = np.linalg.lstsq(design, np.square(sensors).sum(axis=1), rcond=None)[0]
-    radius = float(np.sqrt(rest + np.square(centre).sum()))
+    x, y, _, _ = np.linalg.lstsq(design, np.square(sensors).sum(axis=1), rcond=None)[0]
+    centre = np.array([x, y, np.quantile(sensors[:, 2], RIM)])
+    radius = float(np.median(np.linalg.norm(sensors - centre, axis=1)))
     return (*(float(value) for value in centre), radius)
 
 
