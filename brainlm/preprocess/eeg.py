@@ -72,11 +72,11 @@ def clean_eeg(raw: mne.io.BaseRaw, settings: dict, line_hz: float | None, seed: 
     Raises
     ------
     ValueError
-        If the recording is shorter than its filter, more than half of the channels are bad, fewer than two are good,
+        If there is no EEG channel, the recording is shorter than its filter, more than half of the channels are bad, fewer than two are good,
         or the reference is not there.
     """
     low, high = settings["band_hz"]
-    _check_length(raw, low)
+    _check_recording(raw, low)
     nyquist = raw.info["sfreq"] / 2
     before, amplitude = power_spectra(raw), spread_uv(raw)
     told = dict.fromkeys(raw.info["bads"], "told by the data set")
@@ -183,7 +183,9 @@ def measure_quality(cleaned: Cleaned, line_hz: float | None = None) -> dict[str,
     return quality | {name: value for name, value in excess.items() if np.isfinite(value)}
 
 
-def _check_length(raw: mne.io.BaseRaw, low: float) -> None:
+def _check_recording(raw: mne.io.BaseRaw, low: float) -> None:
+    if not len(mne.pick_types(raw.info, eeg=True, exclude=[])):
+        raise ValueError(f"no EEG channel; there is {', '.join(sorted(set(raw.get_channel_types())))}.")
     needed = FILTER_PERIODS / min(max(TRANSITION * low, 2.0), low) if low > 0 else 0.0
     if raw.n_times / raw.info["sfreq"] < needed:
         raise ValueError(

@@ -104,7 +104,9 @@ def _iclabel(raw: mne.io.BaseRaw, good: list[str], ica: mne.preprocessing.ICA) -
     looked_at, end = raw.copy().pick(good), raw.times[-1]
     if end > LABEL_S:
         looked_at.crop((end - LABEL_S) / 2, (end + LABEL_S) / 2)
-    return iclabel_label_components(looked_at, ica, inplace=False, backend="onnx").astype(float)
+    with warnings.catch_warnings():  # a recording of less than 200 Hz holds nothing up to 100 Hz
+        warnings.filterwarnings("ignore", message="The provided Raw instance is not filtered between 1 and 100 Hz")
+        return iclabel_label_components(looked_at, ica, inplace=False, backend="onnx").astype(float)
 
 
 def _eye_correlation(

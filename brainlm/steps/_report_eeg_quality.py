@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import mne
 import numpy as np
 import pandas as pd
 
@@ -18,6 +19,7 @@ SHOWN_HZ = 80.0
 N_PEAKS = 4
 ALPHA = 0.05
 AROUND = ("trials", "words", "characters")
+MOST_CONDITIONS = 4  # that have a figure each
 APART_S = 0.06  # between two heads of the evoked answer
 
 
@@ -49,12 +51,12 @@ def _rejected(tables: list[pd.DataFrame]) -> Section:
     section = Section("EEG: what was rejected, and why", level=3)
     whole = pd.concat(tables, ignore_index=True)[["recording", "kind", "name", "reason", "value", "done"]]
     if whole.empty:
-        section.add_text(f"Nothing was rejected in {len(tables)} recordings.")
+        section.add_text(f"Nothing was rejected in {_counted(len(tables), 'recording')}.")
         return section
     channels, components = (whole[whole["kind"] == kind] for kind in ("channel", "component"))
     section.add_text(
-        f"{len(tables)} recordings: {len(channels)} bad channels (filled from their neighbours where these have a "
-        f"place) and {len(components)} components taken out."
+        f"{_counted(len(tables), 'recording')}: {_counted(len(channels), 'bad channel')} (filled from the neighbours "
+        f"where these have a place) and {_counted(len(components), 'component')} taken out."
     )
     section.add_table(whole, "Bad channels and components", "eeg-rejected")
     return section
@@ -118,29 +120,46 @@ def _add_components(section: Section, stem: Path, stored: dict[str, np.ndarray])
 
 
 def _epochs(folder: Path, subject: str, around: str) -> list[Section]:
-    """The mean over all epochs at the sensors that all recordings share, and what was left out; one file at a time."""
+    """Means over all epochs at the sensors that all recordings share, and what was left out; one file at a time."""
     paths = sorted(folder.glob(f"sub-{subject}/**/*_desc-{around}_epo.fif"))
     if not paths:
         return []
-    means, counts, log = [], [], []
+    means: dict[str, list[mne.Evoked]] = {}
+    log = []
     for path in paths:
         epochs = load_epochs(path)
-        means.append(epochs.average(picks="eeg"))
-        counts.append(len(epochs))
+        for name in epochs.event_id:
+            means.setdefault(name, []).append(epochs[name].average(picks="eeg"))
         reasons = load_table(path.with_name(path.name.replace("_epo.fif", "_dropped.tsv")))["reason"].value_counts()
         stem = path.name.partition("_desc-")[0]
         log += [(stem, len(epochs), reason, n) for reason, n in reasons.items()] or [(stem, len(epochs), "none", 0)]
-    names = [name for name in means[0].ch_names if all(name in mean.ch_names for mean in means)]
-    mean = np.average([one.get_data(picks=names) for one in means], axis=0, weights=counts) * 1e6
     section = Section(f"EEG: epochs around {around}", level=3)
-    section.add_text(f"{sum(counts)} epochs of {len(paths)} recordings; {sum(row[3] for row in log)} left out.")
-    _draw_mean(section, f"{around}-{subject}", mean, means[0].times, names, sensor_places(means[0], names), around)
+    kept = sum(mean.nave for found in means.values() for mean in found)
+    section.add_text(f"{kept} epochs of {_counted(len(paths), 'recording')}; {sum(row[3] for row in log)} left out.")
+    if len(means) > MOST_CONDITIONS:
+        means = {around: [mean for found in means.values() for mean in found]}
+    for name, found in means.items():
+        mean, times, names = _together(found)
+        places = sensor_places(found[0], names)
+        what = f"{around}: {name}" if around == "trials" and name != around else around
+        _draw_mean(section, f"{around}-{name}-{subject}", mean, times, names, places, what)
     section.add_table(
         pd.DataFrame(log, columns=["recording", "kept", "left out because", "epochs"]),
         "Epochs left out, and why",
         f"drop-log-{around}",
     )
     return [section]
+
+
+def _together(found: list[mne.Evoked]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Mean (uV) over recordings, each by its number of epochs; times; the channels that all have."""
+    names = [name for name in found[0].ch_names if all(name in mean.ch_names for mean in found)]
+    data = [mean.get_data(picks=names) * 1e6 for mean in found]
+    return np.average(data, axis=0, weights=[mean.nave for mean in found]), found[0].times, names
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _draw_mean(section, name: str, mean: np.ndarray, times: np.ndarray, names: list[str], places, what: str) -> None:

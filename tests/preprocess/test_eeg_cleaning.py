@@ -200,11 +200,49 @@ def test_ransac_names_the_channel_that_the_others_do_not_predict_and_is_guarded(
     assert find_by_ransac(none, 0) == {}
 
 
-def test_too_few_good_channels_fill_nothing():
+def test_too_few_good_channels_fill_nothing_and_it_is_told(caplog):
     raw = make_raw().pick(NAMES[:5])
     raw.info["bads"] = NAMES[:2]
     interpolate(raw)
     assert raw.info["bads"] == NAMES[:2]
+    assert "Fp1, Fp2 stay bad: 3 good channels cannot fill them" in caplog.text
+
+
+def test_all_channels_bad_is_said():
+    raw = make_raw()
+    raw.info["bads"] = list(NAMES)
+    with pytest.raises(ValueError, match=r"all 19 channels are bad \(Fp1, Fp2, F7, F3, Fz \.\.\.\)"):
+        clean_eeg(raw, PLAIN, 50)
+
+
+DAMAGE = {
+    "one channel": lambda raw: raw.pick(["Pz"]),
+    "two channels": lambda raw: raw.pick(["Pz", "Cz"]),
+    "one sample": lambda raw: raw.crop(0, 0),
+    "half a second": lambda raw: raw.crop(0, 0.5),
+    "shorter than the filter": lambda raw: raw.crop(0, 6),
+    "seven seconds": lambda raw: raw.crop(0, 7),
+    "a constant": lambda raw: raw.apply_function(lambda data: 0 * data + 1e-5),
+    "all but one flat": lambda raw: raw.apply_function(lambda data: 0 * data, picks=NAMES[1:]),
+    "all the same": lambda raw: raw.apply_function(lambda data: data[:1].repeat(len(data), axis=0), channel_wise=False),
+    "clipped": lambda raw: raw.apply_function(lambda data: np.clip(data, -1e-6, 1e-6)),
+    "no EEG": lambda raw: raw.set_channel_types(dict.fromkeys(NAMES, "misc"), on_unit_change="ignore"),
+    "no places": lambda raw: raw.set_montage(None),
+    "all but three bad": lambda raw: raw.info["bads"].extend(NAMES[3:]) or raw,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("reference", ["average", "rest", "mastoids"])
+def test_whatever_comes_is_cleaned_or_refused_in_one_line(damage, reference):
+    raw = DAMAGE[damage](make_raw(20))
+    settings = SETTINGS | {"reference": reference, "ransac": True}
+    try:
+        cleaned = clean_eeg(raw, settings, 50)
+    except ValueError as error:
+        assert len(str(error)) > 20 and "index" not in str(error)
+        return
+    assert np.isfinite(cleaned.raw.get_data()).all()
 
 
 def test_resampling_keeps_events_where_they_are():

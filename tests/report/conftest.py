@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from brainlm.config import SCHEMA, fill_config
 from brainlm.preprocess.confounds import measure_confounds
 from brainlm.preprocess.quality import summarize
 
@@ -102,7 +103,8 @@ def save_unit(results: Path, subject: str, protocol: str, kind: str, fold: int =
 
 def save_config(results: Path) -> None:
     results.mkdir(parents=True, exist_ok=True)
-    config = {"bids_root": "data/made-up", "rsa": {"n_permutations": 77}, "fmri": {"fd_threshold_mm": 0.5}}
+    told = {"bids_root": "data/made-up", "results_dir": str(results), "tasks": {"story": {"use": "story"}}}
+    config = fill_config(told | {"rsa": {"n_permutations": 77}, "fmri": {"fd_threshold_mm": 0.5}}, SCHEMA)
     (results / "config.json").write_text(json.dumps(config))
 
 

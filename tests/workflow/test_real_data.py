@@ -47,17 +47,17 @@ def test_studyforrest_blocks_are_written_across_the_fair_split(real_data, tmp_pa
     assert table.loc["brainlm", "p"] < 0.01
 
 
-def test_eeglab_recording_keeps_its_square_response(real_data, tmp_path):
-    results = run_example("eeglab", real_data / "eeglab-bids", tmp_path, "preprocess")
-    raw = mne.io.read_raw_fif(next(results.rglob("*_desc-preproc_eeg.fif")), preload=True, verbose="error")
-    events = pd.read_csv(next((real_data / "eeglab-bids").rglob("*_events.tsv")), sep="\t")
-    onsets = events.loc[events["trial_type"] == "square", "onset"]
-    samples = (onsets * raw.info["sfreq"]).round().astype(int).to_numpy() + raw.first_samp
-    triggers = [[sample, 0, 1] for sample in samples]
-    epochs = mne.Epochs(raw, triggers, tmin=-0.2, tmax=0.8, baseline=(-0.2, 0), preload=True, verbose="error")
-    evoked = epochs.average(picks="Pz")
+def test_eeglab_recording_keeps_its_square_response_and_its_page_shows_it(real_data, tmp_path):
+    results = run_example("eeglab", real_data / "eeglab-bids", tmp_path, "reports")
+    epochs = mne.read_epochs(next(results.rglob("*_desc-trials_epo.fif")), verbose="error")
+    assert len(epochs) == 154 and set(epochs.event_id) == {"square", "rt"}
+    evoked = epochs["square"].average(picks="Pz")
     peak = evoked.copy().crop(0.2, 0.7).get_peak(mode="pos")[1]
     assert abs(peak - 0.43) <= 0.03
+    html = (results / "reports" / "sub-01.html").read_text(encoding="utf-8")
+    assert "Reference: average of the good channels. Bad channels: none." in html
+    assert "0 bad channels (filled from the neighbours where these have a place) and 1 component taken out" in html
+    assert "Mean answer of every sensor to the trials: square" in html and "labelled by ICLabel" in html
 
 
 def test_alice_s_regions_follow_the_story_s_words_and_each_other(real_data, tmp_path):
