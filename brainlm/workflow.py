@@ -75,12 +75,14 @@ class Plan:
         if config["simulate"] and not (Path(config["bids_root"]) / "dataset_description.json").exists():
             table = _plan_table(config)
             check_decoding(config, table)
+            _check_epochs(config, table)
             return cls(config, table, must_simulate=True)
         if config["simulate"]:
             _check_simulated(config)
         table = index_recordings(config)
         kept = table[table["excluded"] == ""]
         check_decoding(config, kept)
+        _check_epochs(config, kept)
         save_index(index, table)
         return cls(config, kept, must_simulate=False)
 
@@ -323,7 +325,6 @@ def check_decoding(config: dict, table: pd.DataFrame) -> None:
     """
     if config["eeg_decoder"]["protocols"]:
         _check_eeg_decoding(config, table)
-    _check_epochs(config, table)
     protocols = config["evaluation"]["protocols"]
     decoded = table[(table["modality"] == "fmri") & table["use"].isin(["story", "labels"])]
     if decoded.empty or not protocols:

@@ -72,8 +72,8 @@ def clean_eeg(raw: mne.io.BaseRaw, settings: dict, line_hz: float | None, seed: 
     Raises
     ------
     ValueError
-        If there is no EEG channel, the recording is shorter than its filter, more than half of the channels are bad, fewer than two are good,
-        or the reference is not there.
+        If there is no EEG channel, the recording is shorter than its filter, more than half of the channels are bad,
+        fewer than two are good, or the reference is not there.
     """
     low, high = settings["band_hz"]
     _check_recording(raw, low)

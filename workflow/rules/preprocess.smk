@@ -109,7 +109,7 @@ rule epochs:
         settings=lambda wildcards: pick(config, *PATTERNS["eeg"]),
         row=lambda wildcards: plan.digest(recording=wildcards.recording),
         root=ROOT,
-        derivatives=DERIVATIVES,
+        derivatives=lambda wildcards: DERIVATIVES,
         stimuli=lambda wildcards: f"{RESULTS}/stimuli",
         seed=config["seed"],
         code=stamp(config, "epochs"),
