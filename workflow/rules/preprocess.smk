@@ -103,8 +103,8 @@ rule epochs:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=grow(2000, 100),  # a second around each character is a hundred times the recording
+        runtime=grow(30, 0.1),
     params:
         settings=lambda wildcards: pick(config, *PATTERNS["eeg"]),
         row=lambda wildcards: plan.digest(recording=wildcards.recording),
