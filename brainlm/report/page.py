@@ -59,14 +59,9 @@ class Section:
         alt: str,
         caption: str,
         numbers: pd.DataFrame,
-        few_colours: bool = False,
     ) -> None:
-        """Embed an image of voxels or matrices (PNG), with its numbers to download.
-
-        ``few_colours`` keeps 128 colours, for pages with many pictures: a third of the size.
-        """
-        stored = _saved(figure, "png", dpi=130, facecolor="white", metadata={"Software": None})
-        stored = _with_few_colours(stored) if few_colours else stored
+        """Embed an image of voxels, sensors or matrices (PNG, 128 colours), with its numbers to download."""
+        stored = _with_few_colours(_saved(figure, "png", dpi=130, facecolor="white", metadata={"Software": None}))
         self._add_figure("png", stored, {"name": name, "alt": alt, "caption": caption, "style": "picture"}, numbers)
 
     def add_table(self, table: pd.DataFrame, caption: str, name: str, flags: pd.DataFrame | None = None) -> None:
@@ -131,7 +126,7 @@ def _saved(figure: Figure, kind: str, **options: object) -> bytes:
 
 
 def _with_few_colours(stored: bytes) -> bytes:
-    """A PNG in 128 colours, the nearest ones (no dithering, which does not pack)."""
+    """A PNG in 128 colours, the nearest ones (no dithering, which does not pack): a third of the size."""
     small = io.BytesIO()
     image = Image.open(io.BytesIO(stored)).convert("RGB")
     image.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(small, "png", optimize=True)

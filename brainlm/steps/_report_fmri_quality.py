@@ -95,7 +95,7 @@ def _run(name: str, arrays: dict, confounds: pd.DataFrame, facts: dict, most_tsn
     alt = f"{name}: {_courses_in_words(confounds, *thresholds)}; carpets before and after cleaning"
     alt += "; slices of mean image with outlines and of temporal SNR" if "slices_mean" in arrays else ""
     caption = "Triangles: above the threshold. Carpets show the same voxels, by tissue where it is known."
-    section.add_picture(draw_run(confounds, picture), f"quality-{name}", alt, caption, numbers, few_colours=True)
+    section.add_picture(draw_run(confounds, picture), f"quality-{name}", alt, caption, numbers)
     return section
 
 
