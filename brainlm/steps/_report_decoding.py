@@ -20,7 +20,7 @@ from brainlm.report.page import Section, mark_words
 from brainlm.steps._report_eeg_decoding import add_gates
 from brainlm.stimuli.embeddings import tokenize
 
-FIRST = 6  # windows shown from the start, whatever they look like
+SHOWN, SEED = 20, 0  # windows of text on a page, and what they are drawn by
 ENOUGH_BLOCKS = 20
 RANKS = ("identification_rank", "identification_rank_matched", "text_rank")
 SHARE = 0.05
@@ -154,10 +154,10 @@ def _texts(decoded: Decoded, windows: pd.DataFrame) -> Section:
     section = decoded.section("What was said, and what was decoded")
     shares = load_word_shares(decoded.results)
     content = content_words(list(shares), list(shares.values())) if shares and not decoded.labels else set()
-    first = windows.head(FIRST)
+    drawn = draw_windows(windows)
     section.add_text(
-        f"The first {len(first)} of {len(windows)} test windows, whatever they look like; then the best, the median "
-        "and the worst by the rank of the true text."
+        f"{len(drawn)} of {len(windows)} test windows, drawn by chance (seed {SEED}) whatever they look like, in their "
+        "order; then the best, the median and the worst by the rank of the true text."
     )
     if decoded.labels:
         section.add_text("A label counts as found only if the decoded text is the same, letter by letter.")
@@ -170,7 +170,7 @@ def _texts(decoded: Decoded, windows: pd.DataFrame) -> Section:
         section.add_text("The language model's word counts are missing here, so that no word is marked.")
     order = windows.sort_values("rank", kind="stable")
     picked = [("best", order.iloc[-1]), ("median", order.iloc[len(order) // 2]), ("worst", order.iloc[0])]
-    for why, row in [("", row) for _, row in first.iterrows()] + picked:
+    for why, row in [("", row) for _, row in drawn.iterrows()] + picked:
         where = f"{row['story'].rpartition('/')[2]}, {row['onset']:g} s; rank of the true text {row['rank']:.2f}"
         section.add_pair(
             f"{why}: {where}" if why else where,
@@ -178,6 +178,12 @@ def _texts(decoded: Decoded, windows: pd.DataFrame) -> Section:
             *_marked(row, content, decoded.labels),
         )
     return section
+
+
+def draw_windows(windows: pd.DataFrame) -> pd.DataFrame:
+    """``SHOWN`` windows by chance, the same for the same number of windows, in their order."""
+    places = np.random.default_rng(SEED).permutation(len(windows))[:SHOWN]
+    return windows.iloc[np.sort(places)]
 
 
 def _marked(row: pd.Series, content: set[str], labels: bool) -> tuple:

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from brainlm.report.sentences import group_headline, headline, other_seeds_sentence
+from brainlm.steps._report_decoding import draw_windows
 from brainlm.steps.report_group import report_group
 from brainlm.steps.report_subject import report_subject
 
@@ -43,3 +44,11 @@ def test_a_study_that_is_zero_shot_only_was_decoded(study, undrawn):
     for name in ("group", "subject"):
         told = (study / f"{name}.html").read_text(encoding="utf-8").split('class="headline"')[1].split("</p>")[0]
         assert "content word recall (zero-shot, trained on other subjects)" in told
+
+
+def test_windows_on_a_page_are_drawn_by_chance_and_the_same_every_time():
+    windows = pd.DataFrame({"window": [f"w{i}" for i in range(60)]})
+    drawn = draw_windows(windows)
+    assert len(drawn) == 20 and drawn.index.is_monotonic_increasing and drawn.index.max() > 40
+    assert draw_windows(windows).equals(drawn)
+    assert len(draw_windows(windows.head(5))) == 5

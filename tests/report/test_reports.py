@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from brainlm.errors import DataError
+from brainlm.steps._report_decoding import draw_windows
 from brainlm.steps.report_group import report_group
 from brainlm.steps.report_subject import report_subject
 
@@ -86,13 +87,14 @@ def test_ranks_stand_beside_chance_null_and_word_count(drawn):
     assert "The gain rests on 6 independent blocks, fewer than 20" in told
 
 
-def test_examples_are_the_first_then_best_median_and_worst(made_up, drawn):
+def test_examples_are_drawn_by_chance_then_best_median_and_worst(made_up, drawn):
     decoded = pd.read_csv(
         made_up / "decoding" / "sub-01_modality-fmri_protocol-within_fold-0_seed-0" / "decoded.tsv", sep="\t"
     )
     page = drawn["01"]
     said = [re.sub("<.*?>", "", text) for text in re.findall(r"<dt>said</dt><dd>(.*?)</dd>", page.html)]
-    assert said[:6] == decoded["true"].tolist()[:6] and len(said) == 9
+    chosen = draw_windows(decoded)["true"].tolist()
+    assert said[: len(chosen)] == chosen and len(said) == len(chosen) + 3
     ranks = [float(rank) for rank in re.findall(r"(?:best|median|worst): .*?true text ([\d.]+)", page.html)]
     assert ranks == sorted(ranks, reverse=True)
     marked = set(re.findall(r"<mark>(.*?)</mark>", page.html))
