@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+from functools import cache
 from importlib.util import resolve_name
 from pathlib import Path
 
@@ -22,9 +23,8 @@ def code_version(*modules: str) -> str:
     """
     digest = hashlib.sha256()
     for path in source_files(*modules):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
         digest.update(path.relative_to(PACKAGE).as_posix().encode())
-        digest.update(ast.dump(_without_docstrings(tree)).encode())
+        digest.update(_syntax(path.read_text(encoding="utf-8")))
     return digest.hexdigest()[:12]
 
 
@@ -41,14 +41,20 @@ def source_files(*modules: str) -> list[Path]:
         if path is None or name in found:
             continue
         found[name] = path
-        waiting += _imported(path, name)
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        waiting += _imported(path.read_text(encoding="utf-8"), package)
     return sorted(found.values())
 
 
-def _imported(path: Path, name: str) -> list[str]:
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+@cache  # the workflow asks for every job anew
+def _syntax(code: str) -> bytes:
+    return ast.dump(_without_docstrings(ast.parse(code))).encode()
+
+
+@cache
+def _imported(code: str, package: str) -> list[str]:
     names = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
