@@ -211,7 +211,11 @@ def record(do: Callable[..., Outcome], rows: dict[str, dict], *arguments: object
     if do.__name__ in rows:
         return
     start = time.monotonic()
-    outcome = do(*arguments)
+    try:
+        outcome = do(*arguments)
+    except (AssertionError, RuntimeError, subprocess.SubprocessError) as error:
+        print(f"{do.__name__} FAILED: {error!r}", flush=True)
+        return
     rows[do.__name__] = asdict(outcome)
     print(f"{do.__name__}: {outcome} ({time.monotonic() - start:.0f} s)", flush=True)
     git = ["git", "rev-parse", "--short", "HEAD"]

@@ -32,17 +32,25 @@ def main(argv: list[str] | None = None) -> int:
         step = load_step(choose("step", argv[0], STEPS))
         step(**vars(build_parser(step).parse_args(argv[1:])))
     except BrainlmError as error:
-        print(f"brainlm: {error}", file=sys.stderr)
+        _tell(f"brainlm: {error}")
         return 1
     except OSError as error:
         if error.errno not in DISK:
             raise
-        print(f"brainlm: {error}. Look at free space, quota, limits and permissions there.", file=sys.stderr)
+        _tell(f"brainlm: {error}. Look at free space, quota, limits and permissions there.")
         return 1
     return 0
 
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+
+
+def _tell(line: str) -> None:
+    """On standard error, or, where its log lies on a full disk, on standard output."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        print(line)
 
 
 def _end(number: int, frame: object) -> None:
