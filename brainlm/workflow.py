@@ -13,6 +13,7 @@ from brainlm.config import as_json, leave_out
 from brainlm.errors import ConfigError, choose
 from brainlm.io.bids import choose_subjects, index_recordings
 from brainlm.io.fmriprep import find_prepared
+from brainlm.io.labelled import check_source
 from brainlm.io.lock import hold, is_held
 from brainlm.io.mne_pipeline import ENGINE as MNE_PIPELINE
 from brainlm.io.mne_pipeline import find_clean
@@ -20,11 +21,12 @@ from brainlm.io.store import load_json, read_index, save_index
 from brainlm.io.transcripts import find_transcript
 from brainlm.provenance import code_version
 from brainlm.simulate.plan import planned_recordings
+from brainlm.training.search import list_trials
 
 # names under the results folder that rules, tables and reports share
 UNIT = "decoding/sub-{subject}_modality-{modality}_protocol-{protocol}_fold-{fold}_seed-{seed}"
 SCORES = "decoding/sub-{subject}_modality-{modality}_protocol-{protocol}_seed-{seed}"
-NETWORK = "learning/network-{network}_rule-{learning_rule}_seed-{seed}"
+NETWORK = "learning/network-{network}_rule-{learning_rule}_protocol-{protocol}_seed-{seed}"
 RESPONSES = "responses/sub-{subject}_responses"
 BRAIN = "rsa/sub-{subject}_modality-{modality}"
 
@@ -66,6 +68,8 @@ class Plan:
         """
         results = Path(config["results_dir"])
         index = results / "index.tsv"
+        if main and config["learning"]["learning_rules"]:
+            check_learning(config)
         if main and not dry_run:
             hold(results)
         beside = main and dry_run and is_held(results)
@@ -223,12 +227,25 @@ class Plan:
         ]
 
     def networks(self, pattern: str, name: str) -> list[str]:
-        """A file of every network, learning rule and seed; none without learning rules."""
+        """A file of every network, learning rule, protocol and seed; none without learning rules."""
+        learning = self.config["learning"]
+        return self._networks(f"{pattern}/{name}", learning["networks"], learning["protocols"])
+
+    def models(self, pattern: str) -> list[str]:
+        """Activities of the networks that RSA compares: of the first protocol, those that see pictures like RSA's."""
+        learning = self.config["learning"]
+        name = {"final": "activity.npz", "accuracy_matched": "matched.npz"}[self.config["rsa"]["checkpoint"]]
+        own = learning["data"]
+        seen = [network for network in learning["networks"] if network not in own or own[network].get("rsa")]
+        return self._networks(f"{pattern}/{name}", seen, learning["protocols"][:1])
+
+    def _networks(self, pattern: str, networks: list[str], protocols: list[str]) -> list[str]:
         learning = self.config["learning"]
         return [
-            f"{pattern}/{name}".format(network=network, learning_rule=rule, seed=seed)
-            for network in learning["networks"]
+            pattern.format(network=network, learning_rule=rule, protocol=protocol, seed=seed)
+            for network in networks
             for rule in learning["learning_rules"]
+            for protocol in protocols
             for seed in learning["seeds"]
         ]
 
@@ -236,16 +253,24 @@ class Plan:
         """What each task is used for, without the filters that chose its recordings."""
         return {task: {"use": options["use"]} for task, options in self.config["tasks"].items()}
 
-    def lesson(self, learning_rule: str) -> str:
-        """What one network is trained by, as JSON: another rule or seed beside it changes nothing."""
-        section = leave_out(self.config["learning"], "networks", "seeds")
+    def lesson(self, network: str, learning_rule: str, protocol: str) -> str:
+        """What one network is trained by, as JSON: others beside it change nothing."""
+        section = leave_out(self.config["learning"], "networks", "seeds", "protocols")
+        search = section["search"] | {"options": _only(section["search"]["options"], learning_rule)}
         return as_json(
-            section | {"learning_rules": {learning_rule: section["learning_rules"].get(learning_rule) or {}}}
+            section
+            | {
+                "learning_rules": {learning_rule: section["learning_rules"].get(learning_rule) or {}},
+                "tuned": _only(section["tuned"], learning_rule) if protocol == "tuned" else {},
+                "search": search if protocol == "matched" else {"factors": [1], "options": {}, "trials": None},
+                "data": _only(section["data"], network),
+                "sizes": _only(section["sizes"], network),
+            }
         )
 
     def brains(self, pattern: str) -> list[str]:
         """A file of every subject and modality with conditions; none where no network is trained."""
-        if not self.networks("", ""):
+        if not self.models(""):
             return []
         rows = self.table[self.table["use"] == "conditions"]
         pairs = sorted(set(zip(rows["subject"], rows["modality"], strict=True)))
@@ -254,11 +279,7 @@ class Plan:
     def listeners(self, pattern: str) -> list[str]:
         """A file of every subject who heard a story in fMRI; none where no network is trained."""
         rows = self.table[(self.table["use"] == "story") & (self.table["modality"] == "fmri")]
-        return (
-            [pattern.format(subject=subject) for subject in sorted(set(rows["subject"]))]
-            if self.networks("", "")
-            else []
-        )
+        return [pattern.format(subject=subject) for subject in sorted(set(rows["subject"]))] if self.models("") else []
 
     def truth(self) -> str:
         """The folder with planted truth of a simulated data set, or none."""
@@ -310,6 +331,10 @@ class Plan:
         return [subject for subject in sorted(set(rows["subject"])) if wanted == "all" or subject in wanted]
 
 
+def _only(section: dict, name: str) -> dict:
+    return {name: section[name]} if name in section else {}
+
+
 def decoded_protocols(config: dict) -> dict[str, dict]:
     """Protocols, and the subjects of each, by modality."""
     return {"fmri": config["evaluation"]["protocols"], "eeg": config["eeg_decoder"]["protocols"]}
@@ -353,6 +378,35 @@ def _check_epochs(config: dict, table: pd.DataFrame) -> None:
             raise ConfigError(
                 f"eeg.epochs: {around}: expected EEG runs of tasks of use {wanted}, got none. Leave it out."
             )
+
+
+def check_learning(config: dict) -> None:
+    """Stop before any job where a network, rule, option, size, search or data set is not what can be trained.
+
+    Raises
+    ------
+    ConfigError
+        If there is one; it tells which, and the nearest name.
+    """
+    # torch takes a second to import: only studies that train networks wait for it
+    from brainlm.learning.study import check_study
+    from brainlm.networks.build import SEES
+
+    learning, root = config["learning"], Path(config["bids_root"])
+    check_study(learning)
+    for network in learning["networks"]:
+        told = learning["data"].get(network)
+        check_source(network, SEES[network], told)
+        places = (
+            [root / told[key] for key in ("path", "test", "validation", "vectors") if told.get(key)] if told else []
+        )
+        missing = [
+            place for place in places if not place.exists() and not (config["simulate"] and root in place.parents)
+        ]
+        if missing:
+            raise ConfigError(f"learning.data.{network}: expected {missing[0]}, which does not exist. Check the path.")
+    for rule in learning["learning_rules"]:
+        list_trials(rule, learning["search"], learning["learning_rate"], 0)
 
 
 def _check_eeg_decoding(config: dict, table: pd.DataFrame) -> None:

@@ -10,9 +10,14 @@ from brainlm.io.store import atomic, load_json, save_json
 
 def save_network(folder: Path, weights: dict[str, Tensor], about: dict) -> None:
     """Write ``network.safetensors`` and, beside it, ``network.json``."""
-    with atomic(folder / "network.safetensors") as tmp:
-        save_file(weights, tmp)
+    save_weights(folder / "network.safetensors", weights)
     save_json(folder / "network.json", about)
+
+
+def save_weights(path: Path, weights: dict[str, Tensor]) -> None:
+    """Write weights as safetensors, each in memory of its own."""
+    with atomic(path) as tmp:
+        save_file({name: value.contiguous().cpu() for name, value in weights.items()}, tmp)
 
 
 def dataset_name(bids_root: Path) -> str:

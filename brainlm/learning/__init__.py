@@ -6,7 +6,7 @@ from pkgutil import iter_modules
 
 from brainlm.errors import choose
 
-SHARED = {"base", "defined", "feedback", "inverses", "local", "losses", "plasticity"}
+SHARED = {"base", "defined", "feedback", "inverses", "local", "losses", "plasticity", "study"}
 LEARNING_RULES = sorted({module.name for module in iter_modules(__path__)} - SHARED)
 
 

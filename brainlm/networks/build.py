@@ -25,6 +25,16 @@ NETWORKS = {
     "spiking_transformer": spiking_transformer,
 }
 
+SEES = {
+    "mlp": "pictures",
+    "cnn": "pictures",
+    "rnn": "characters",
+    "textcnn": "sentences",
+    "spiking_mlp": "pictures",
+    "spiking_textcnn": "sentences",
+    "spiking_transformer": "sentences",
+}
+
 
 def make_network(name: str, example: Float[Tensor, "batch ..."], n_outputs: int, sizes: dict) -> Chain:
     """Build the network ``name``; of ``sizes`` (``hidden``, ``channels``, ...) it takes those that it has.

@@ -11,7 +11,8 @@ RUNS = [
 SETTINGS = {
     "evaluation": {"protocols": {"within": "all"}, "seeds": [0]},
     "eeg_decoder": {"protocols": {}},
-    "learning": {"networks": ["mlp"], "learning_rules": ["oja"], "seeds": [0]},
+    "learning": {"networks": ["mlp"], "learning_rules": ["oja"], "seeds": [0], "protocols": ["matched"], "data": {}},
+    "rsa": {"checkpoint": "final"},
 }
 
 
@@ -32,7 +33,7 @@ def make_results(folder):
         save_table(folder / "decoding" / f"{stem}_scores.tsv", row)
         save_table(folder / "decoding" / f"{stem}_selector.tsv", row[["subject", "seed"]].assign(auc=0.9))
     for rule in ("oja", "backprop"):
-        unit = folder / "learning" / f"network-mlp_rule-{rule}_seed-0"
+        unit = folder / "learning" / f"network-mlp_rule-{rule}_protocol-matched_seed-0"
         save_table(unit / "row.tsv", pd.DataFrame([{"learning_rule": rule, "accuracy": 0.5}]))
         save_table(unit / "timing.tsv", pd.DataFrame([{"step": "train_network", "recording": unit.name}]))
     save_json(folder / "derivatives/brainlm-fmri/sub-01/func/a_desc-quality.json", {"tsnr": 80.0})
@@ -48,7 +49,7 @@ def test_results_that_the_config_no_longer_asks_for_stay_out(tmp_path):
     assert selector[["subject", "protocol", "auc"]].values.tolist() == [["01", "within", "0.9"]]
     assert learning["learning_rule"].tolist() == ["oja"]
     assert load_json(tmp_path / "config.json") == SETTINGS
-    assert timing["recording"].tolist() == ["network-mlp_rule-oja_seed-0"]
+    assert timing["recording"].tolist() == ["network-mlp_rule-oja_protocol-matched_seed-0"]
 
 
 def test_an_excluded_recording_stands_in_quality_with_its_reason_and_what_is_missing_is_na(tmp_path):

@@ -8,47 +8,15 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from steps.teaching_cases import FILES, SIZES, train, write_pictures
 
 from brainlm.errors import ConfigError, DataError
 from brainlm.io.activity import load_arrays
 from brainlm.learning import LEARNING_RULES
 from brainlm.networks.build import make_network
 from brainlm.rsa.models import network_models
-from brainlm.steps.train_network import train_network
 
 SPIKING = ("reward_stdp", "spiking_conversion", "stdp", "surrogate_gradient")  # defined for spiking networks only
-SIZES = {"hidden": [24, 12], "channels": [4]}
-SETTINGS = {
-    "learning_rules": {"oja": {"learning_rate": 0.05}, "predictive_coding": {"steps": 10}},
-    "pictures": "stimuli/pictures",
-    "training_pictures": "stimuli/pictures_train",
-    "protocol": "matched",
-    "passes": 6,
-    "batch_size": 16,
-    "learning_rate": 0.01,
-    "momentum": 0.9,
-    "test_share": 0.5,
-    **SIZES,
-}
-
-
-def stripes(label, rng, side=12):
-    """Bright bars that lie or stand, or a spot; anywhere, in any colour."""
-    image = rng.integers(0, 80, (side, side, 3))
-    colour, at = rng.integers(150, 250, 3), rng.integers(2, side - 4)
-    where = {"lying": np.s_[at : at + 3, :], "standing": np.s_[:, at : at + 3], "spot": np.s_[3:9, 3:9]}[label]
-    image[where] = colour
-    return image.astype(np.uint8)
-
-
-def write_pictures(folder, n, seed):
-    folder.mkdir(parents=True)
-    rng, rows = np.random.default_rng(seed), []
-    for label in ("lying", "standing", "spot"):
-        for i in range(n):
-            rows.append((f"{label}{i:02d}.png", label))
-            Image.fromarray(stripes(label, rng)).save(folder / rows[-1][0])
-    pd.DataFrame(rows, columns=["file", "label"]).to_csv(folder / "labels.tsv", sep="\t", index=False)
 
 
 @pytest.fixture(scope="module")
@@ -60,25 +28,10 @@ def bids_root(tmp_path_factory):
     return root
 
 
-def train(bids_root, out, learning_rule, seed=0, network="mlp", **changed):
-    settings = SETTINGS | changed
-    train_network(
-        network=network,
-        learning_rule=learning_rule,
-        seed=seed,
-        settings=settings,
-        bids_root=bids_root,
-        device="cpu",
-        out=out,
-    )
-    return pd.read_csv(out / "row.tsv", sep="\t", keep_default_na=False).iloc[0]
-
-
 @pytest.mark.parametrize("learning_rule", ["backprop", "feedback_alignment", "predictive_coding"])
 @pytest.mark.parametrize("network", ["mlp", "cnn"])
 def test_rules_with_a_teacher_learn(bids_root, tmp_path, learning_rule, network):
-    changed = {"passes": 12, "learning_rate": 0.03} if network == "cnn" else {}
-    row = train(bids_root, tmp_path, learning_rule, network=network, **changed)
+    row = train(bids_root, tmp_path, learning_rule, network=network, passes=14, learning_rate=0.03)
     assert row["status"] == "learned"
     assert float(row["accuracy"]) > 0.7 and float(row["difference_low"]) > 0
     assert row["dataset"] == "stripes" and row["readout"] == "own"
@@ -106,7 +59,7 @@ def test_the_same_seed_gives_the_same_bytes_apart_from_timing(bids_root, tmp_pat
     network = "spiking_mlp" if learning_rule in SPIKING else "mlp"
     for name in ("a", "b"):
         train(bids_root, tmp_path / name, learning_rule, network=network, passes=1)
-    for file in ("row.tsv", "curve.tsv", "activity.npz", "network.safetensors", "network.json"):
+    for file in FILES:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
     timing = pd.read_csv(tmp_path / "a" / "timing.tsv", sep="\t")
     assert timing["seconds_per_update"][0] > 0
@@ -151,7 +104,7 @@ def test_faults_are_told_in_one_line(bids_root, tmp_path):
 
 
 def test_black_pictures_are_refused(tmp_path):
-    write_pictures(tmp_path / "stimuli/pictures_train", 2, 0)
+    write_pictures(tmp_path / "stimuli/pictures_train", 4, 0)
     for path in (tmp_path / "stimuli/pictures_train").glob("*.png"):
         Image.fromarray(np.zeros((12, 12, 3), np.uint8)).save(path)
     with pytest.raises(DataError, match="vary in each colour"):

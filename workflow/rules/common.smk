@@ -43,7 +43,7 @@ wildcard_constraints:
     subject="[A-Za-z0-9]+",
     modality="fmri|eeg",
     around="trials|words|characters",
-    protocol="|".join(PROTOCOLS),
+    protocol="|".join((*PROTOCOLS, "matched", "tuned")),
     fold=r"\d+",
     seed=r"\d+",
     network="[a-z_]+",

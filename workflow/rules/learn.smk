@@ -11,14 +11,18 @@ rule train_network:
             "network.safetensors",
             "network.json",
             "curve.tsv",
+            "search.tsv",
+            "angles.tsv",
             "activity.npz",
+            "matched.npz",
+            "matched.safetensors",
             "row.tsv",
             "timing.tsv",
         ),
     log:
-        f"{RESULTS}/logs/train_network/{{network}}_{{learning_rule}}_{{seed}}.log",
+        f"{RESULTS}/logs/train_network/{{network}}_{{learning_rule}}_{{protocol}}_{{seed}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/train_network/{{network}}_{{learning_rule}}_{{seed}}.tsv"
+        f"{RESULTS}/benchmarks/train_network/{{network}}_{{learning_rule}}_{{protocol}}_{{seed}}.tsv"
     conda:
         "../../environment.yml"
     resources:
@@ -26,7 +30,9 @@ rule train_network:
         mem_mb=grow(2000),
         runtime=grow(120),
     params:
-        settings=lambda wildcards: plan.lesson(wildcards.learning_rule),
+        settings=lambda wildcards: plan.lesson(
+            wildcards.network, wildcards.learning_rule, wildcards.protocol
+        ),
         root=ROOT,
         folder=lambda wildcards, output: os.path.dirname(output[0]),
         device=config["device"],
@@ -36,7 +42,7 @@ rule train_network:
     shell:
         RUN
         + " train_network --network {wildcards.network} --learning-rule {wildcards.learning_rule} "
-        "--seed {wildcards.seed} --settings {params.settings:q} --bids-root {params.root:q} --device {params.device} "
+        "--protocol {wildcards.protocol} --seed {wildcards.seed} --settings {params.settings:q} --bids-root {params.root:q} --device {params.device} "
         "--out {params.folder:q} 2> {log:q}"
 
 

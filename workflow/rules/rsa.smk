@@ -5,7 +5,7 @@ BRAIN = f"{RESULTS}/{BRAIN}"
 rule rsa_subject:
     input:
         patterns=rules.patterns.output.arrays,
-        activities=plan.networks(NETWORK, "activity.npz"),
+        activities=plan.models(NETWORK),
     output:
         rows=f"{BRAIN}_rsa.tsv",
         rdms=f"{BRAIN}_rdms.npz",
@@ -34,7 +34,7 @@ rule rsa_subject:
 rule rsa_group:
     input:
         rdms=plan.brains(f"{BRAIN}_rdms.npz"),
-        activities=plan.networks(NETWORK, "activity.npz"),
+        activities=plan.models(NETWORK),
     output:
         f"{RESULTS}/rsa/group_rsa.tsv",
     log:
