@@ -90,21 +90,6 @@ def draw_timecourse(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw_accuracies(rows: pd.DataFrame) -> Figure:
-    """Accuracy of each rule in each network and seed, the untrained network read out the same way beside it."""
-    rows = rows[rows["accuracy"].notna()].sort_values(["network", "accuracy"], kind="stable")
-    names = list(dict.fromkeys(zip(rows["network"], rows["learning_rule"], strict=True)))
-    figure, (axis,) = make_panels(6.6, 0.6 + 0.3 * len(names))
-    place = np.array([names.index(pair) for pair in zip(rows["network"], rows["learning_rule"], strict=True)])
-    colours = [series_styles(["a"])["a"]["color"] if status == "learned" else SOFT for status in rows["status"]]
-    axis.scatter(rows["accuracy_untrained"].astype(float), place, marker="|", s=110, color=INK, gid="untrained")
-    axis.scatter(rows["accuracy"], place, s=40, c=colours, zorder=3, gid="accuracy")
-    axis.set_yticks(range(len(names)), [f"{plain_words(rule)} ({network})" for network, rule in names])
-    axis.set_xlim(0, 1.02)
-    axis.set_xlabel("accuracy on held-out pictures")
-    return figure
-
-
 def _ceiling_band(axis: Axes, rows: pd.DataFrame) -> None:
     low, high = rows[["ceiling_lower", "ceiling_upper"]].astype(float).iloc[0]
     if np.isfinite([low, high]).all():

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainlm.figures.similarity import draw_accuracies, draw_rdms, draw_regions, draw_timecourse
+from brainlm.figures.similarity import draw_rdms, draw_regions, draw_timecourse
 from brainlm.io.reports import load_named_arrays
 from brainlm.report.page import Section
 
@@ -50,38 +50,6 @@ def rsa_sections(rows: pd.DataFrame, results: Path, subject: str) -> list[Sectio
 def name_in(rows: pd.DataFrame, modality: str) -> bool:
     """Whether a modality has rows."""
     return bool((rows["modality"] == modality).any())
-
-
-def learning_section(learning: pd.DataFrame) -> Section:
-    """Accuracy and status of every rule."""
-    section = Section("What the learning rules learned")
-    if learning.empty:
-        section.add_text("No network was trained in this study.")
-        return section
-    section.add_text(
-        "learned: the lower 95 % bound of the difference to the untrained network, read out the same way, is above 0; "
-        "else failed. A rule that failed stays in every table."
-    )
-    counts = learning.loc[learning["status"] != "reference", "status"].value_counts()
-    section.add_text(f"{', '.join(f'{number} {status}' for status, number in counts.items())}.") if len(
-        counts
-    ) else None
-    columns = [
-        *("network", "learning_rule", "protocol", "seed", "status", "accuracy", "accuracy_untrained", "difference_low"),
-        *("chance", "readout", "updates", "deviations"),
-    ]
-    columns = [name for name in columns if name in learning]
-    if learning["accuracy"].notna().any() and "accuracy_untrained" in learning:
-        alt = "Accuracy of every learning rule beside the untrained network"
-        section.add_plot(
-            draw_accuracies(learning),
-            "learning",
-            alt,
-            f"{alt} read out the same way (tick). Blue: learned.",
-            learning[columns],
-        )
-    section.add_table(learning[columns], "A row a network, rule and seed", "learning-table")
-    return section
 
 
 def _modality(rows: pd.DataFrame, results: Path, subject: str, modality: str) -> Section:

@@ -10,8 +10,9 @@ from brainlm.io.reports import load_result_table
 from brainlm.io.store import atomic
 from brainlm.report.page import Section, render
 from brainlm.report.sentences import group_headline, zero_shot_sentence
+from brainlm.steps._report_learning import learning_section
 from brainlm.steps._report_quality import limits_section, methods_section, provenance_section, quality_sections
-from brainlm.steps._report_rsa import learning_section, rsa_sections
+from brainlm.steps._report_rsa import rsa_sections
 from brainlm.steps.report_subject import stamps
 
 TABLES = ("decoding", "selector", "learning", "rsa", "quality")
@@ -41,7 +42,7 @@ def report_group(*, results: Path, out: Path) -> None:
     sections = [
         *_decoding_sections(decoding),
         _selector_section(tables["selector"]),
-        learning_section(tables["learning"]),
+        learning_section(tables["learning"], results),
         *rsa_sections(group, results, "group"),
         *quality_sections(quality, results, ranked=True),
         provenance_section(results, files, decoding, "report_group"),

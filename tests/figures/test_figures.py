@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from brainlm.figures import brain, decoding, quality, quality_run, similarity
+from brainlm.figures import brain, decoding, learning, quality, quality_run, similarity
 from brainlm.figures.style import COLOURS, series_styles
 
 RANDOM = np.random.default_rng(0)
@@ -122,7 +122,7 @@ def test_rdms_are_ranks_with_an_empty_diagonal():
 
 def test_accuracies_stand_beside_the_untrained_network():
     rows = pd.DataFrame({"network": "mlp", "learning_rule": ["oja", "backprop"], "accuracy": [0.3, 0.9]})
-    figure = similarity.draw_accuracies(rows.assign(accuracy_untrained=0.25, status=["failed", "learned"]))
+    figure = learning.draw_accuracies(rows.assign(accuracy_untrained=0.25, status=["failed", "learned"]))
     np.testing.assert_allclose(drawn(figure, "accuracy")[0].get_offsets(), [[0.3, 0], [0.9, 1]])
     np.testing.assert_allclose(drawn(figure, "untrained")[0].get_offsets()[:, 0], 0.25)
 
@@ -215,3 +215,12 @@ def test_strips_name_the_bad_runs():
     assert drawn(figure, "fd-bad")[0].get_xdata().tolist() == [0.9]
     assert drawn(figure, "fd-good")[0].get_xdata().tolist() == [0.1, 0.2]
     assert [[text.get_text() for text in axis.texts] for axis in figure.axes] == [["run-3"], []]
+
+
+def test_curves_are_means_over_seeds_and_cosines_over_layers():
+    rows = pd.DataFrame({"network": "mlp", "learning_rule": "oja", "seed": [0, 0, 1, 1], "update": [0, 9, 0, 9]})
+    rows = rows.assign(accuracy=[0.2, 0.8, 0.4, 0.6])
+    angles = rows.assign(layer=["layer1", "layer1", "layer2", "layer2"], cosine=[1, 0.5, 0, 0.1])
+    left, right = learning.draw_curves(rows, angles).axes
+    np.testing.assert_allclose(left.lines[0].get_ydata(), [0.3, 0.7])
+    np.testing.assert_allclose(right.lines[0].get_ydata(), [0.5, 0.3])

@@ -182,6 +182,14 @@ def learning_rows() -> list[dict]:
     return [base | {"learning_rule": rule, "status": s, "accuracy": a} for rule, (s, a) in status.items()]
 
 
+def save_lesson(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    save(folder / "curve.tsv", pd.DataFrame({"update": [0, 9], "loss": [np.nan, 1.0], "accuracy": [0.2, 0.7]}))
+    save(folder / "angles.tsv", pd.DataFrame({"update": [0], "layer": ["layer1"], "cosine": [0.5]}))
+    cost = {"step": "train_network", "seconds_per_update": 0.01, "ratio_to_backprop": 4.25, "memory_to_backprop": 1.5}
+    save(folder / "timing.tsv", pd.DataFrame([cost]))
+
+
 @pytest.fixture(scope="session")
 def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The study that no test may change."""
@@ -223,6 +231,7 @@ def make_study(tmp_path: Path) -> Path:
     save(results / "tables" / "decoding.tsv", pd.DataFrame(rows))
     save(results / "tables" / "selector.tsv", selector.assign(auc=0.91, auc_random=0.5, voxels_kept=57, voxels=441))
     save(results / "tables" / "learning.tsv", pd.DataFrame(learning_rows()))
+    save_lesson(results / "learning" / "network-mlp_rule-oja_protocol-matched_seed-0")
     brains = [("01", "fmri"), ("01", "eeg"), ("02", "fmri"), ("group", "fmri"), ("group", "eeg")]
     save(results / "tables" / "rsa.tsv", pd.DataFrame([row for b in brains for row in rsa_rows(*b)]).assign(note="n/a"))
     quality = pd.DataFrame(quality_rows("01") + quality_rows("02"))

@@ -130,6 +130,12 @@ def test_a_stamp_stands_above_everything(study, undrawn):
     assert page.html.index("Leak: shared text allowed") < page.html.index('class="headline"')
 
 
+def test_what_rules_learned_stands_with_curves_and_cost(study, undrawn):
+    page = page_of(study, None)
+    assert "1 learned, 1 failed" in page.plain or "1 failed, 1 learned" in page.plain
+    assert "learning-curves" in page.html and "4.25" in page.plain
+
+
 def test_what_is_missing_is_said(drawn, label_study):
     assert "There is no RSA of EEG here." in drawn["02"].plain
     told = page_of(label_study, "001").plain
