@@ -17,7 +17,7 @@ def save_network(folder: Path, weights: dict[str, Tensor], about: dict) -> None:
 def save_weights(path: Path, weights: dict[str, Tensor]) -> None:
     """Write weights as safetensors, each in memory of its own."""
     with atomic(path) as tmp:
-        save_file({name: value.contiguous().cpu() for name, value in weights.items()}, tmp)
+        save_file({name: value.detach().cpu().contiguous().clone() for name, value in weights.items()}, tmp)
 
 
 def dataset_name(bids_root: Path) -> str:

@@ -138,16 +138,17 @@ def _word_vectors(
     entries = np.stack(list(vectors.values()))
     mean, std = float(entries.mean()), float(entries.std())
     longest = source.words or max(len(sentence) for sentences in tokens.values() for sentence in sentences)
-    zero = np.zeros(entries.shape[1], np.float32)
+    number = {word: i for i, word in enumerate(vectors, start=2)}  # 0 pads, 1 is a word without a vector
+    rows = torch.from_numpy(np.concatenate([np.zeros((1, entries.shape[1]), np.float32), entries]))
+    rows = in_unit_range(rows, mean, std) if unit else rows / std
+    rows = torch.cat([torch.zeros(1, rows.shape[1]), rows])
 
     def turn(texts: list[str]) -> Tensor:
-        x = torch.zeros(len(texts), longest, entries.shape[1])
-        for row, text in zip(x, texts, strict=True):
+        codes = torch.zeros(len(texts), longest, dtype=torch.long)
+        for i, text in enumerate(texts):
             words = tokenize(text)[:longest]
-            if words:
-                found = torch.from_numpy(np.stack([vectors.get(word, zero) for word in words]))
-                row[: len(words)] = in_unit_range(found, mean, std) if unit else found / std
-        return x
+            codes[i, : len(words)] = torch.tensor([number.get(word, 1) for word in words], dtype=torch.long)
+        return rows[codes]
 
     return {"vectors": name, "words": longest, "mean": mean, "std": std, "vocabulary": len(vectors)}, turn
 

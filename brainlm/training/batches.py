@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def iterate_batches(
-    x: Float[Tensor, "stimuli ..."], y: Int[Tensor, " stimuli"], n_passes: int, batch_size: int, seed: int
+    x: Float[Tensor, "stimuli ..."], y: Int[Tensor, "stimuli *time"], n_passes: int, batch_size: int, seed: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches of ``n_passes`` passes, shuffled anew in each; the order follows ``seed`` alone.
 
