@@ -133,7 +133,9 @@ def _word_vectors(
             embedding = fit_embedding(tokens["train"], source.dimensions, min_count=source.min_count)
         except ValueError as error:
             raise DataError(f"{source.path}: {error}") from error
-        vectors = dict(zip(embedding.tokens, embedding.vectors.astype(np.float32), strict=True))
+        # without singular values (Levy, Goldberg & Dagan 2015): else a few dimensions hold all that varies
+        even = embedding.vectors / embedding.vectors.std(0)
+        vectors = dict(zip(embedding.tokens, even.astype(np.float32), strict=True))
         name = f"PPMI-SVD of the training part, {source.dimensions} dimensions"
     entries = np.stack(list(vectors.values()))
     mean, std = float(entries.mean()), float(entries.std())
