@@ -8,7 +8,8 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
 VALIDATIONS := validate-null validate-null-eeg validate-null-scores validate-demo validate-tang-style validate-ablations validate-scale \
-  validate-studyforrest validate-mnist-rules validate-rule-speed validate-rsa validate-motion validate-largest-run \
+  validate-studyforrest validate-mnist-rules validate-rule-speed validate-cifar-rules validate-text-rules \
+  validate-rsa validate-motion validate-largest-run \
   validate-eeg-cleaning validate-faults
 .PHONY: install demo lint test-fast test test-slurm validate bad-inputs $(VALIDATIONS) benchmark-rsa benchmark-fmri-cleaning
 install: .venv/installed
@@ -85,6 +86,15 @@ validate-studyforrest: install
 validate-mnist-rules: install
 	python benchmarks/mnist_rules.py
 	python benchmarks/mnist_rules.py --table
+
+# committed in the reduced form: one seed, few passes; text rules on 1,500 sentences
+validate-cifar-rules: install
+	python benchmarks/cifar_rules.py --seeds 3 --passes 30
+	python benchmarks/cifar_rules.py --table
+
+validate-text-rules: install
+	python benchmarks/text_rules.py --seeds 3 --passes 12
+	python benchmarks/text_rules.py --table
 
 validate-rule-speed: install
 	python benchmarks/learning_rules.py

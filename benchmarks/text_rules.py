@@ -1,6 +1,6 @@
 """How do learning rules and spiking networks classify sentences, beside what is published?
 
-MR (10,662 sentences, two classes; the test is drawn by the seed) and TREC (5,452 questions of six classes, 500 to test).
+MR (10,662 sentences, two classes; the test drawn by the seed) and TREC (5,452 questions of six classes, 500 to test).
 TextCNN by backprop, feedback alignment and dendritic localized learning; spiking TextCNN by conversion with and
 without fine-tuning, and from scratch; spiking transformer with the central pattern generators' code of position on and
 off.

@@ -15,6 +15,11 @@ TEACHING = (  # of `learning_rules` and `tuned`: how a network is taught, apart 
     *("learning_rate", "rule_learning_rate", "readout_learning_rate", "momentum", "optimizer", "decay"),
     *("passes", "batch_size", "inputs"),
 )
+CHOICES = {
+    "optimizer": ["sgd", "adamw"],
+    "decay": ["none", "linear"],
+    "inputs": ["standardised", "unit"],
+}
 
 
 def check_study(learning: dict) -> None:
@@ -36,6 +41,8 @@ def check_study(learning: dict) -> None:
     ):
         for name in learning[section]:
             choose(kind, name, list(names))
+    for name in learning["search"]["options"]:
+        choose("learning rule of learning.search.options", name, LEARNING_RULES)
     networks = {name: small_network(name, learning) for name in learning["networks"]}
     for protocol in learning["protocols"]:
         refused = {rule: _refusals(rule, protocol, learning, networks) for rule in learning["learning_rules"]}
@@ -45,11 +52,14 @@ def check_study(learning: dict) -> None:
 def small_network(name: str, learning: dict) -> torch.nn.Module:
     """The network ``name`` with the config's sizes, for stimuli of a few numbers."""
     own = learning["sizes"].get(name, {})
-    known = [key for key in inspect.signature(NETWORKS[name]).parameters if key not in ("example", "n_outputs")]
     for key in own:
-        choose(f"size of network {name}", key, known)
+        choose(f"size of network {name}", key, _sizes(name))
     sizes = {"hidden": learning["hidden"], "channels": learning["channels"]} | own
     return make_network(name, torch.zeros(EXAMPLES.get(name, PICTURE)), 3, sizes)
+
+
+def _sizes(name: str) -> list[str]:
+    return [key for key in inspect.signature(NETWORKS[name]).parameters if key not in ("example", "n_outputs")]
 
 
 def _refusals(rule: str, protocol: str, learning: dict, networks: dict) -> dict[str, NotDefinedError]:
@@ -62,6 +72,11 @@ def _refusals(rule: str, protocol: str, learning: dict, networks: dict) -> dict[
                 f"Write learning: {{tuned: {{{rule}: {{...}}}}}}, empty if they are the study's."
             )
         told |= learning["tuned"][rule] or {}
+    for name, allowed in CHOICES.items():
+        if name in told:
+            choose(f"{name} of learning rule {rule}", told[name], allowed)
+    for size in told.get("sizes", {}):
+        choose(f"size of learning rule {rule}", size, sorted({key for name in networks for key in _sizes(name)}))
     options = {name: value for name, value in told.items() if name not in (*TEACHING, "sizes")}
     tried = {name: values[0] for name, values in (learning["search"]["options"].get(rule) or {}).items()}
     found = {}

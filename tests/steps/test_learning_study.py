@@ -145,6 +145,9 @@ STUDY = SETTINGS | {"networks": ["mlp"], "learning_rules": {"backprop": {}}, "pr
         ({"sizes": {"mlp": {"filters": 3}}}, "Unknown size of network mlp 'filters'"),
         ({"protocols": ["tuned"]}, "learning.tuned: expected the settings of backprop"),
         ({"tuned": {"backprob": {}}}, "Unknown learning rule of learning.tuned 'backprob'; did you mean 'backprop'"),
+        ({"learning_rules": {"backprop": {"optimizer": "adam"}}}, "Unknown optimizer of learning rule backprop 'adam'"),
+        ({"learning_rules": {"backprop": {"sizes": {"hiden": [3]}}}}, "backprop 'hiden'; did you mean 'hidden'"),
+        ({"search": {"options": {"ojja": {}}}}, "learning.search.options 'ojja'; did you mean 'oja'"),
         ({"search": {"factors": [1], "options": {"backprop": {"los": [1]}}, "trials": 1}}, "did you mean 'loss'"),
     ],
 )
