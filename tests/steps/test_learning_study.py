@@ -9,12 +9,14 @@ import torch
 from safetensors.torch import load_file
 from steps.teaching_cases import SETTINGS, SIZES, train, write_pictures
 
+from brainlm.config import SCHEMA, fill_config
 from brainlm.errors import ConfigError
 from brainlm.io.activity import load_arrays
 from brainlm.learning.study import check_study
 from brainlm.networks.build import make_network
 from brainlm.training.search import candidates, list_trials
 from brainlm.training.updates import cosines, peak_bytes
+from brainlm.workflow import NETWORK, Plan
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +162,28 @@ def test_a_pair_that_is_not_defined_may_stand_in_a_study_that_is():
     check_study(
         STUDY | {"networks": ["mlp", "spiking_mlp"], "learning_rules": {"backprop": {}, "surrogate_gradient": {}}}
     )
+
+
+def test_rsa_takes_the_first_protocol_s_networks_of_pictures_at_the_checkpoint_asked_for():
+    learning = {"networks": ["mlp", "textcnn"], "learning_rules": {"oja": {}}, "protocols": ["matched", "tuned"]}
+    learning |= {"tuned": {"oja": {}}, "data": {"textcnn": {"format": "labelled_text", "path": "x"}}}
+    told = {"bids_root": "x", "results_dir": "y", "tasks": {"a": {"use": "story"}}, "learning": learning}
+    for checkpoint, name in (("final", "activity.npz"), ("accuracy_matched", "matched.npz")):
+        plan = Plan(fill_config(told | {"rsa": {"checkpoint": checkpoint}}, SCHEMA), pd.DataFrame(), False)
+        unit = "learning/network-{network}_rule-oja_protocol-{protocol}_seed-0"
+        assert plan.models(NETWORK) == [unit.format(network="mlp", protocol="matched") + f"/{name}"]
+        assert len(plan.networks(NETWORK, "row.tsv")) == 4
+
+
+def test_a_job_follows_its_own_part_of_the_section():
+    learning = {"networks": ["mlp"], "learning_rules": {"oja": {}, "backprop": {}}, "tuned": {"oja": {"passes": 3}}}
+    told = {"bids_root": "x", "results_dir": "y", "tasks": {"a": {"use": "story"}}, "learning": learning}
+
+    def lesson(rule, protocol, **more):
+        config = fill_config(told | {"learning": learning | more}, SCHEMA)
+        return Plan(config, pd.DataFrame(), False).lesson("mlp", rule, protocol)
+
+    assert lesson("backprop", "matched") == lesson("backprop", "matched", seeds=[1], networks=["cnn"], tuned={})
+    assert lesson("oja", "tuned") != lesson("oja", "tuned", tuned={"oja": {"passes": 4}})
+    assert lesson("oja", "tuned") == lesson("oja", "tuned", search={"factors": [1, 2]})
+    assert lesson("oja", "matched") != lesson("oja", "matched", search={"factors": [1, 2]})
