@@ -49,7 +49,7 @@ SMALL = {
     [
         ("textcnn", "backprop", 0.01),
         ("textcnn", "dendritic_localized_learning", 0.01),
-        ("spiking_textcnn", "spiking_conversion", 0.01),
+        ("spiking_textcnn", "spiking_conversion", 0.002),
         ("spiking_transformer", "surrogate_gradient", 0.01),
     ],
 )
@@ -62,7 +62,8 @@ def test_networks_of_sentences_learn_from_a_file(texts, tmp_path, network, learn
         "data": {network: SENTENCES},
         "test_share": 0.25,
     }
-    row = train(texts, tmp_path, learning_rule, network=network, sizes=SMALL, **changed)
+    readout = {"spiking_conversion": {"readout_learning_rate": 0.05}}
+    row = train(texts, tmp_path, learning_rule, network=network, sizes=SMALL, learning_rules=readout, **changed)
     assert row["status"] == "learned" and float(row["accuracy"]) > 0.7
     assert row["vectors"] == "PPMI-SVD of the training part, 8 dimensions" and row["dataset"] == "reviews.txt"
     about = json.loads((tmp_path / "network.json").read_text())
