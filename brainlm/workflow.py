@@ -9,11 +9,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from brainlm.checks import (
+    TRUTH,
+    check_decoding,
+    check_epochs,
+    check_learning,
+    check_options,
+    check_simulated,
+    decoded_protocols,
+)
 from brainlm.config import as_json, leave_out
-from brainlm.errors import ConfigError, choose
+from brainlm.errors import choose
 from brainlm.io.bids import choose_subjects, index_recordings
 from brainlm.io.fmriprep import find_prepared
-from brainlm.io.labelled import check_source
 from brainlm.io.lock import hold, is_held
 from brainlm.io.mne_pipeline import ENGINE as MNE_PIPELINE
 from brainlm.io.mne_pipeline import find_clean
@@ -21,7 +29,6 @@ from brainlm.io.store import load_json, read_index, save_index
 from brainlm.io.transcripts import find_transcript
 from brainlm.provenance import code_version
 from brainlm.simulate.plan import planned_recordings
-from brainlm.training.search import list_trials
 
 # names under the results folder that rules, tables and reports share
 UNIT = "decoding/sub-{subject}_modality-{modality}_protocol-{protocol}_fold-{fold}_seed-{seed}"
@@ -34,7 +41,6 @@ BRAIN = "rsa/sub-{subject}_modality-{modality}"
 RECORDING = r"sub-[A-Za-z0-9]+/(?:ses-[A-Za-z0-9]+/)?(?:func|eeg)/sub-[^/]+?"
 
 PLANNED = ["recording", "modality", "subject", "task", "story", "use"]  # known before a simulated study is made
-TRUTH = Path("sourcedata") / "truth"
 
 
 def stamp(config: dict, step: str, *modules: str) -> str:
@@ -68,6 +74,8 @@ class Plan:
         """
         results = Path(config["results_dir"])
         index = results / "index.tsv"
+        if main:
+            check_options(config)
         if main and config["learning"]["learning_rules"]:
             check_learning(config)
         if main and not dry_run:
@@ -79,14 +87,14 @@ class Plan:
         if config["simulate"] and not (Path(config["bids_root"]) / "dataset_description.json").exists():
             table = _plan_table(config)
             check_decoding(config, table)
-            _check_epochs(config, table)
+            check_epochs(config, table)
             return cls(config, table, must_simulate=True)
         if config["simulate"]:
-            _check_simulated(config)
+            check_simulated(config)
         table = index_recordings(config)
         kept = table[table["excluded"] == ""]
         check_decoding(config, kept)
-        _check_epochs(config, kept)
+        check_epochs(config, kept)
         save_index(index, table)
         return cls(config, kept, must_simulate=False)
 
@@ -333,110 +341,6 @@ class Plan:
 
 def _only(section: dict, name: str) -> dict:
     return {name: section[name]} if name in section else {}
-
-
-def decoded_protocols(config: dict) -> dict[str, dict]:
-    """Protocols, and the subjects of each, by modality."""
-    return {"fmri": config["evaluation"]["protocols"], "eeg": config["eeg_decoder"]["protocols"]}
-
-
-def check_decoding(config: dict, table: pd.DataFrame) -> None:
-    """Stop before any job where ``table`` does not hold what ``splits`` and ``evaluation`` name.
-
-    Raises
-    ------
-    ConfigError
-        If stories and labels are mixed, or a subject or a test story is not in the data set.
-    """
-    if config["eeg_decoder"]["protocols"]:
-        _check_eeg_decoding(config, table)
-    protocols = config["evaluation"]["protocols"]
-    decoded = table[(table["modality"] == "fmri") & table["use"].isin(["story", "labels"])]
-    if decoded.empty or not protocols:
-        return
-    if decoded["use"].nunique() > 1:
-        raise ConfigError("tasks: expected fMRI tasks of use story or of use labels, got both. Write two configs.")
-    for name, wanted in protocols.items():
-        for subject in [] if wanted == "all" else wanted:
-            choose(f"subject of evaluation.protocols.{name}", subject, sorted(set(decoded["subject"])))
-    if decoded["use"].iloc[0] == "labels":
-        return
-    stories = sorted(set(decoded["story"]))
-    if not config["splits"]["test_stories"]:
-        raise ConfigError(
-            f"splits.test_stories: expected the stories to test on, got none. Told: {', '.join(stories)}."
-        )
-    for story in config["splits"]["test_stories"]:
-        choose("story of splits.test_stories", story, stories)
-
-
-def _check_epochs(config: dict, table: pd.DataFrame) -> None:
-    uses = set(table.loc[table["modality"] == "eeg", "use"])
-    for around in config["eeg"]["epochs"]:
-        if not uses & ({"labels", "conditions"} if around == "trials" else {"story"}):
-            wanted = "labels or conditions" if around == "trials" else "story"
-            raise ConfigError(
-                f"eeg.epochs: {around}: expected EEG runs of tasks of use {wanted}, got none. Leave it out."
-            )
-
-
-def check_learning(config: dict) -> None:
-    """Stop before any job where a network, rule, option, size, search or data set is not what can be trained.
-
-    Raises
-    ------
-    ConfigError
-        If there is one; it tells which, and the nearest name.
-    """
-    # torch takes a second to import: only studies that train networks wait for it
-    from brainlm.learning.study import check_study
-    from brainlm.networks.build import SEES
-
-    learning, root = config["learning"], Path(config["bids_root"])
-    check_study(learning)
-    for network in learning["networks"]:
-        told = learning["data"].get(network)
-        check_source(network, SEES[network], told)
-        places = (
-            [root / told[key] for key in ("path", "test", "validation", "vectors") if told.get(key)] if told else []
-        )
-        missing = [
-            place for place in places if not place.exists() and not (config["simulate"] and root in place.parents)
-        ]
-        if missing:
-            raise ConfigError(f"learning.data.{network}: expected {missing[0]}, which does not exist. Check the path.")
-    for rule in learning["learning_rules"]:
-        list_trials(rule, learning["search"], learning["learning_rate"], 0)
-
-
-def _check_eeg_decoding(config: dict, table: pd.DataFrame) -> None:
-    told = table[(table["modality"] == "eeg") & (table["use"] == "story")]
-    if told.empty:
-        raise ConfigError("eeg_decoder.protocols: expected EEG runs of tasks of use story, got none. Leave it empty.")
-    for name, wanted in config["eeg_decoder"]["protocols"].items():
-        for subject in [] if wanted == "all" else wanted:
-            choose(f"subject of eeg_decoder.protocols.{name}", subject, sorted(set(told["subject"])))
-    stories = sorted(set(told["story"]))
-    if not config["splits"]["test_stories"]:
-        raise ConfigError(
-            f"splits.test_stories: expected the stories to test on, got none. Told in EEG: {', '.join(stories)}."
-        )
-    for story in config["splits"]["test_stories"]:
-        choose("story of splits.test_stories heard in EEG", story, stories)
-
-
-def _check_simulated(config: dict) -> None:
-    """Stop where the folder holds another data set than the config asks for: nothing is overwritten."""
-    root = Path(config["bids_root"])
-    mark = root / TRUTH / "simulation.json"
-    made = load_json(mark) if mark.exists() else {}
-    for name, value in config["simulate"].items():
-        if made.get(name) != value:
-            found = f"{name} {made[name]}" if name in made else "a data set that brainlm did not make"
-            raise ConfigError(
-                f"simulate.{name}: expected {value} as the config says, but {root} holds {found}. "
-                "Remove that folder, or choose another bids_root."
-            )
 
 
 def _plan_table(config: dict) -> pd.DataFrame:

@@ -66,7 +66,7 @@ class CharacterDecoder(nn.Module):
         """What the characters attend to: ``slots`` vectors of content a part, and one for the length."""
         content = self.read_content(features[..., :-1]).unflatten(2, (self.slots, -1)) + self.place[:, None]
         content = content.flatten(1, 2)
-        length = self.read_length(features[..., -1].mean(dim=1, keepdim=True) / self.longest)
+        length = self.read_length(length_of(features)[:, None] / self.longest)
         return torch.cat([content, length[:, None]], dim=1)
 
     def forward(

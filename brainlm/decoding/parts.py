@@ -12,12 +12,11 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from brainlm.decoding.refit import Ridge
+from brainlm.decoding.refit import Ridge, along_series
 from brainlm.decoding.train import BrainModel
-from brainlm.decoding.windows import StoryRun, Timing, brain_windows
+from brainlm.decoding.windows import StoryRun, Timing
 
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -59,12 +58,12 @@ def fit_parts(
 
 
 def _stack(model: BrainModel, parts: Sequence[PartTargets], timing: Timing) -> tuple[np.ndarray, np.ndarray]:
-    model.eval()
-    states = [
-        model.content.states(few.to(model.content.device)).flatten(1).cpu()
-        for part in parts
-        for few in torch.from_numpy(brain_windows(part.run, part.steps, timing).astype(np.float32)).split(BATCH)
-    ]
-    return torch.cat(states).double().numpy(), np.concatenate(
-        [part.coordinates.reshape(len(part.steps), -1) for part in parts]
-    )
+    encoder = model.content
+    samples = np.arange(model.parts.in_features * model.n_parts // model.parts.out_features)
+    inputs, wanted = [], []
+    for part in parts:
+        states = along_series(encoder, encoder.states, part.run.series)
+        first = part.run.first_step + part.steps + timing.lag
+        inputs.append(states[first[:, None] + samples].flatten(1))
+        wanted.append(part.coordinates.reshape(len(part.steps), -1))
+    return torch.cat(inputs).double().numpy(), np.concatenate(wanted)

@@ -99,17 +99,20 @@ def window_units(
     x, y = [], []
     for run in runs:
         steps = starts(run, timing)
-        units = _units(encoder, run.series)
+        units = along_series(encoder, encoder.units, run.series)
         first = run.first_step + steps + timing.lag
         x.append(torch.einsum("r,wru->wu", weights, units[first[:, None] + np.arange(len(weights))]).numpy())
         y.append(run.coordinates[steps] if targets == "coordinates" else _counts(run)[steps])
     return np.concatenate(x), np.concatenate(y)
 
 
-def _units(encoder: BrainEncoder | EegEncoder, series: Float[np.ndarray, "time voxels"]) -> Float[Tensor, "_ width"]:
+def along_series(
+    encoder: BrainEncoder | EegEncoder, read: Callable[[Tensor], Tensor], series: Float[np.ndarray, "time voxels"]
+) -> Float[Tensor, "_ width"]:
+    """What ``read``, a method of ``encoder``, makes of every sample of a run: windows overlap, so once for all."""
     encoder.eval()
     window = torch.from_numpy(np.array(series, dtype=np.float32))[None].to(encoder.device)
-    return encoder.units(window)[0].cpu()
+    return read(window)[0].cpu()
 
 
 def _counts(run: StoryRun) -> Float[np.ndarray, "steps 2"]:

@@ -1,7 +1,6 @@
 """Sections on decoding: one group for each protocol and seed, all folds together."""
 
 from dataclasses import dataclass
-from os.path import commonprefix
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from brainlm.io.store import load_json, load_table
 from brainlm.report import sentences
 from brainlm.report.page import Section, mark_words
 from brainlm.steps._report_eeg_decoding import add_gates
+from brainlm.steps._report_split import split_section
 from brainlm.stimuli.embeddings import tokenize
 
 SHOWN, SEED = 20, 0  # windows of text on a page, and what they are drawn by
@@ -91,7 +91,7 @@ def decoding_sections(decoded: Decoded, headline: str) -> list[Section]:
         _selector(decoded),
         _controls(decoded),
         _training(decoded),
-        _split(decoded),
+        split_section(decoded.section("Split audit"), decoded.units, decoded.facts, decoded.labels),
     ]
 
 
@@ -360,42 +360,3 @@ def _training(decoded: Decoded) -> Section:
         caption = f"{alt}, at the best penalty; the blue point was chosen."
         section.add_plot(figures.draw_choices(table), f"choices-{decoded.group}", alt, caption, table)
     return section
-
-
-def _split(decoded: Decoded) -> Section:
-    section = decoded.section("Split audit")
-    roles, fitted = [], []
-    for facts, unit in zip(decoded.facts, decoded.units, strict=True):
-        split = load_json(unit / "split.json")
-        for role in ("training", "validation", "test"):
-            roles.append((facts["fold"], role, len(split[role]), split[role]))
-        for thing, names in split["fitted_on"].items():
-            fitted.append((facts["fold"], thing, len(names), len(set(names) & set(split["test"]))))
-    leaks = sum(row[3] for row in fitted)
-    section.add_text(
-        "No fitted object saw a test recording."
-        if not leaks
-        else f"Leak: fitted objects saw {leaks} test recordings; the scores do not count."
-    )
-    if not decoded.labels:
-        section.add_text(
-            "Test windows that share more than half of their word pairs with a training window stop the scoring, so "
-            "none does. Timing of the decoded text comes from the brain."
-        )
-    columns = ["fold", "role", "recordings", "names"]
-    table = pd.DataFrame(roles, columns=columns)
-    start = _shared_start([name for names in table["names"] for name in names])
-    table["names"] = [
-        ", ".join(name.rpartition("/")[2][len(start) :] for name in names) or "none" for names in table["names"]
-    ]
-    caption = "Who trained, validated and was tested" + (f"; every name begins with {start}" if start else "")
-    section.add_table(table, caption, f"split-{decoded.group}")
-    columns = ["fold", "fitted object", "recordings seen", "of them in the test"]
-    section.add_table(pd.DataFrame(fitted, columns=columns), "What every fitted object saw", f"fitted-{decoded.group}")
-    return section
-
-
-def _shared_start(names: list[str]) -> str:
-    """What all recordings' names begin with, whole entities only."""
-    stems = sorted({name.rpartition("/")[2] for name in names})
-    return commonprefix(stems).rpartition("_")[0] + "_" if len(stems) > 1 and "_" in commonprefix(stems) else ""

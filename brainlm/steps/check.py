@@ -5,9 +5,10 @@ from pathlib import Path
 import torch
 import yaml
 
+from brainlm.checks import decoded_protocols
 from brainlm.config import SCHEMA, fill_config
 from brainlm.errors import ConfigError
-from brainlm.workflow import Plan, decoded_protocols
+from brainlm.workflow import Plan
 
 
 def check(*, config: Path) -> None:

@@ -1,5 +1,7 @@
 """Drawn pictures that networks can learn, and the step train_network on them."""
 
+import json
+
 import numpy as np
 import pandas as pd
 from PIL import Image
@@ -49,6 +51,14 @@ def write_pictures(folder, n, seed):
             rows.append((f"{label}{i:02d}.png", label))
             Image.fromarray(stripes(label, rng)).save(folder / rows[-1][0])
     pd.DataFrame(rows, columns=["file", "label"]).to_csv(folder / "labels.tsv", sep="\t", index=False)
+
+
+def write_study(root):
+    """Pictures to learn from and to see, under ``root``."""
+    write_pictures(root / "stimuli/pictures", 4, 0)
+    write_pictures(root / "stimuli/pictures_train", 40, 1)
+    (root / "dataset_description.json").write_text(json.dumps({"Name": "stripes"}))
+    return root
 
 
 def train(bids_root, out, learning_rule, seed=0, network="mlp", protocol="matched", **changed):

@@ -1,13 +1,11 @@
 """The study: equal budgets of search, looks at the training, the accuracy-matched network, cost beside backprop."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
-from steps.teaching_cases import SETTINGS, SIZES, train, write_pictures
+from steps.teaching_cases import SETTINGS, SIZES, train, write_study
 
 from brainlm.config import SCHEMA, fill_config
 from brainlm.errors import ConfigError
@@ -21,11 +19,7 @@ from brainlm.workflow import NETWORK, Plan
 
 @pytest.fixture(scope="module")
 def bids_root(tmp_path_factory):
-    root = tmp_path_factory.mktemp("pictures")
-    write_pictures(root / "stimuli/pictures", 4, 0)
-    write_pictures(root / "stimuli/pictures_train", 40, 1)
-    (root / "dataset_description.json").write_text(json.dumps({"Name": "stripes"}))
-    return root
+    return write_study(tmp_path_factory.mktemp("pictures"))
 
 
 def read(path):

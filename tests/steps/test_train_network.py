@@ -1,14 +1,12 @@
 """The step train_network on drawn pictures: it learns, judges itself fairly, and repeats to the byte."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from steps.teaching_cases import FILES, SIZES, train, write_pictures
+from steps.teaching_cases import FILES, SIZES, train, write_pictures, write_study
 
 from brainlm.errors import ConfigError, DataError
 from brainlm.io.activity import load_arrays
@@ -21,11 +19,7 @@ SPIKING = ("reward_stdp", "spiking_conversion", "stdp", "surrogate_gradient")  #
 
 @pytest.fixture(scope="module")
 def bids_root(tmp_path_factory):
-    root = tmp_path_factory.mktemp("pictures")
-    write_pictures(root / "stimuli/pictures", 4, 0)
-    write_pictures(root / "stimuli/pictures_train", 40, 1)
-    (root / "dataset_description.json").write_text(json.dumps({"Name": "stripes"}))
-    return root
+    return write_study(tmp_path_factory.mktemp("pictures"))
 
 
 @pytest.mark.parametrize("learning_rule", ["backprop", "feedback_alignment", "predictive_coding"])

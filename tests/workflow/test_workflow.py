@@ -9,10 +9,11 @@ import pytest
 import yaml
 from running import places, snakemake
 
+from brainlm.checks import check_decoding
 from brainlm.config import SCHEMA, fill_config
 from brainlm.errors import ConfigError
 from brainlm.io.store import save_index
-from brainlm.workflow import Plan, check_decoding, stamp
+from brainlm.workflow import Plan, stamp
 
 ROOT = Path(__file__).parents[2]
 TABLES = ("selector", "decoding", "learning", "rsa", "quality")
@@ -49,6 +50,7 @@ def test_only_rules_that_train_or_decode_ask_for_a_gpu(tmp_path):
         ('tasks={"story":{"use":"stories"}}', "tasks.story.use: 'stories' is not one of"),
         ("device=gpu", "device: 'gpu' is not one of"),
         ('learning={"learning_rules":{"backprob":{}}}', "Unknown learning rule 'backprob'; did you mean 'backprop'?"),
+        ('fmri={"fmriprep":{"options":"--a \'b"}}', "fmri.fmriprep.options: expected options as typed in a shell"),
         ('evaluation={"protocols":{"within":"some"}}', "evaluation.protocols.within: 'all' was expected"),
     ],
 )

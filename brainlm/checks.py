@@ -1,0 +1,148 @@
+"""What a config asks for is held against the data set before any job runs."""
+
+import shlex
+from pathlib import Path
+
+import pandas as pd
+
+from brainlm.errors import ConfigError, choose
+from brainlm.io.labelled import check_source
+from brainlm.io.store import load_json
+from brainlm.training.search import list_trials
+
+TRUTH = Path("sourcedata") / "truth"  # of a simulated data set
+
+
+def decoded_protocols(config: dict) -> dict[str, dict]:
+    """Protocols, and the subjects of each, by modality."""
+    return {"fmri": config["evaluation"]["protocols"], "eeg": config["eeg_decoder"]["protocols"]}
+
+
+def check_decoding(config: dict, table: pd.DataFrame) -> None:
+    """Stop before any job where ``table`` does not hold what ``splits`` and ``evaluation`` name.
+
+    Raises
+    ------
+    ConfigError
+        If stories and labels are mixed, or a subject or a test story is not in the data set.
+    """
+    if config["eeg_decoder"]["protocols"]:
+        _check_eeg_decoding(config, table)
+    protocols = config["evaluation"]["protocols"]
+    decoded = table[(table["modality"] == "fmri") & table["use"].isin(["story", "labels"])]
+    if decoded.empty or not protocols:
+        return
+    if decoded["use"].nunique() > 1:
+        raise ConfigError("tasks: expected fMRI tasks of use story or of use labels, got both. Write two configs.")
+    for name, wanted in protocols.items():
+        for subject in [] if wanted == "all" else wanted:
+            choose(f"subject of evaluation.protocols.{name}", subject, sorted(set(decoded["subject"])))
+    if decoded["use"].iloc[0] == "labels":
+        return
+    stories = sorted(set(decoded["story"]))
+    if not config["splits"]["test_stories"]:
+        raise ConfigError(
+            f"splits.test_stories: expected the stories to test on, got none. Told: {', '.join(stories)}."
+        )
+    for story in config["splits"]["test_stories"]:
+        choose("story of splits.test_stories", story, stories)
+
+
+def check_epochs(config: dict, table: pd.DataFrame) -> None:
+    """Stop before any job where EEG epochs are asked for that no run can give.
+
+    Raises
+    ------
+    ConfigError
+        If there is no EEG run of a use that they need.
+    """
+    uses = set(table.loc[table["modality"] == "eeg", "use"])
+    for around in config["eeg"]["epochs"]:
+        if not uses & ({"labels", "conditions"} if around == "trials" else {"story"}):
+            wanted = "labels or conditions" if around == "trials" else "story"
+            raise ConfigError(
+                f"eeg.epochs: {around}: expected EEG runs of tasks of use {wanted}, got none. Leave it out."
+            )
+
+
+def check_learning(config: dict) -> None:
+    """Stop before any job where a network, rule, option, size, search or data set is not what can be trained.
+
+    Raises
+    ------
+    ConfigError
+        If there is one; it tells which, and the nearest name.
+    """
+    # torch takes a second to import: only studies that train networks wait for it
+    from brainlm.learning.study import check_study
+    from brainlm.networks.build import SEES
+
+    learning, root = config["learning"], Path(config["bids_root"])
+    check_study(learning)
+    for network in learning["networks"]:
+        told = learning["data"].get(network)
+        check_source(network, SEES[network], told)
+        places = (
+            [root / told[key] for key in ("path", "test", "validation", "vectors") if told.get(key)] if told else []
+        )
+        missing = [
+            place for place in places if not place.exists() and not (config["simulate"] and root in place.parents)
+        ]
+        if missing:
+            raise ConfigError(f"learning.data.{network}: expected {missing[0]}, which does not exist. Check the path.")
+    for rule in learning["learning_rules"]:
+        list_trials(rule, learning["search"], learning["learning_rate"], 0)
+
+
+def check_options(config: dict) -> None:
+    """Stop before any job where the options for fMRIPrep cannot be split into words.
+
+    Raises
+    ------
+    ConfigError
+        If a quotation mark is not closed.
+    """
+    options = config["fmri"]["fmriprep"]["options"]
+    try:
+        shlex.split(options)
+    except ValueError as error:
+        raise ConfigError(
+            f"fmri.fmriprep.options: expected options as typed in a shell, got {options!r} ({error}). "
+            "Close every quotation mark."
+        ) from error
+
+
+def _check_eeg_decoding(config: dict, table: pd.DataFrame) -> None:
+    told = table[(table["modality"] == "eeg") & (table["use"] == "story")]
+    if told.empty:
+        raise ConfigError("eeg_decoder.protocols: expected EEG runs of tasks of use story, got none. Leave it empty.")
+    for name, wanted in config["eeg_decoder"]["protocols"].items():
+        for subject in [] if wanted == "all" else wanted:
+            choose(f"subject of eeg_decoder.protocols.{name}", subject, sorted(set(told["subject"])))
+    stories = sorted(set(told["story"]))
+    if not config["splits"]["test_stories"]:
+        raise ConfigError(
+            f"splits.test_stories: expected the stories to test on, got none. Told in EEG: {', '.join(stories)}."
+        )
+    for story in config["splits"]["test_stories"]:
+        choose("story of splits.test_stories heard in EEG", story, stories)
+
+
+def check_simulated(config: dict) -> None:
+    """Stop where the folder holds another data set than the config asks for: nothing is overwritten.
+
+    Raises
+    ------
+    ConfigError
+        If it does.
+    """
+    root = Path(config["bids_root"])
+    mark = root / TRUTH / "simulation.json"
+    made = load_json(mark) if mark.exists() else {}
+    for name, value in config["simulate"].items():
+        if made.get(name) != value:
+            found = f"{name} {made[name]}" if name in made else "a data set that brainlm did not make"
+            raise ConfigError(
+                f"simulate.{name}: expected {value} as the config says, but {root} holds {found}. "
+                "Remove that folder, or choose another bids_root."
+            )
