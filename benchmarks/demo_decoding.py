@@ -14,11 +14,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+
+from brainlm.decoding.selector import mean_dice
+from brainlm.io.fmri import load_volume
+from brainlm.workflow import UNIT as UNIT_NAME
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "demo"
 RESULT = ROOT / "benchmarks" / "results" / "demo_decoding.json"
+WRITING = ("known_words", "distinct_2", "windows_above_chance")
 MAPS = ("auc", "precision_at_100", "auc_encoding_map", "precision_at_100_encoding_map", "auc_word_rate", "auc_random")
 RANKS = ("identification_rank", "identification_rank_matched", "text_rank")
 TEXT = ("content_word_recall", "cer")
@@ -28,8 +34,10 @@ UNIT = ["subject", "protocol"]
 def run(seeds: int) -> None:
     """Everything that is decoded; preprocessing and language model are the demo's."""
     evaluation = {"protocols": {"within": "all", "zero_shot": "all"}, "seeds": list(range(seeds))}
+    evaluation |= {"noise_train_test": True}
+    config = [f"evaluation={json.dumps(evaluation)}", 'eeg_decoder={"protocols": {}}']
     command = [sys.executable, "-m", "snakemake", "decode", "cross_subject", "--configfile", "config/config.yaml"]
-    subprocess.run([*command, "--config", f"evaluation={json.dumps(evaluation)}"], cwd=ROOT, check=True)
+    subprocess.run([*command, "--config", *config], cwd=ROOT, check=True)
 
 
 def read(ending: str, seeds: int) -> pd.DataFrame:
@@ -40,6 +48,15 @@ def read(ending: str, seeds: int) -> pd.DataFrame:
             protocol = path.name.split("_protocol-")[1].split("_seed-")[0]
             parts.append(pd.read_csv(path, sep="\t", dtype={"subject": str}).assign(protocol=protocol))
     return pd.concat(parts, ignore_index=True)
+
+
+def dice(subject: str, protocol: str, seeds: int) -> float:
+    """Agreement of the voxels that the seeds selected."""
+    names = (
+        UNIT_NAME.format(subject=subject, modality="fmri", protocol=protocol, fold=0, seed=s) for s in range(seeds)
+    )
+    masks = np.stack([load_volume(RESULTS / name / "selected.nii.gz")[0] > 0 for name in names])
+    return mean_dice(masks) if seeds > 1 else float("nan")
 
 
 def summarise(scores: pd.DataFrame, maps: pd.DataFrame) -> list[dict]:
@@ -56,9 +73,14 @@ def summarise(scores: pd.DataFrame, maps: pd.DataFrame) -> list[dict]:
         for metric in TEXT:
             means = part[part["metric"] == metric].groupby("decoder")["value"].mean()
             row |= {f"{metric}_{name}": value for name, value in means.items()}
+        for metric in WRITING:
+            row[metric] = own.loc[own["metric"] == metric, "value"].mean()
+        reference = part[(part["decoder"] == "reference") & (part["metric"] == "distinct_2")]
+        row["distinct_2_reference"] = reference["value"].mean()
         gain = own[own["metric"] == "gain"]
         row |= {"gain": gain["value"].mean(), "gain_p": gain["p_gain"].max()}
         here = maps[(maps[UNIT] == list(names)).all(axis=1)]
+        row |= {"dice_over_seeds": dice(row["subject"], row["protocol"], row["seeds"])}
         rows.append(row | {name: here[name].mean() for name in MAPS})
     return rows
 

@@ -28,6 +28,8 @@ def check_decoding(config: dict, table: pd.DataFrame) -> None:
     """
     if config["eeg_decoder"]["protocols"]:
         _check_eeg_decoding(config, table)
+    if config["fmri"]["word_rate"] and not ((table["modality"] == "fmri") & (table["use"] == "story")).any():
+        raise ConfigError("fmri.word_rate: expected fMRI runs of tasks of use story, got none. Set it to false.")
     protocols = config["evaluation"]["protocols"]
     decoded = table[(table["modality"] == "fmri") & table["use"].isin(["story", "labels"])]
     if decoded.empty or not protocols:
@@ -38,6 +40,8 @@ def check_decoding(config: dict, table: pd.DataFrame) -> None:
         for subject in [] if wanted == "all" else wanted:
             choose(f"subject of evaluation.protocols.{name}", subject, sorted(set(decoded["subject"])))
     if decoded["use"].iloc[0] == "labels":
+        if config["evaluation"]["noise_train_test"]:
+            raise ConfigError("evaluation.noise_train_test: expected stories, got runs of use labels. Set it to false.")
         return
     stories = sorted(set(decoded["story"]))
     if not config["splits"]["test_stories"]:

@@ -130,6 +130,12 @@ def shift_null(stories: list[Shifted], n_draws: int, seed: int) -> Null:
     return Null(float(own / n_windows), sums / n_windows)
 
 
+def windows_p(stories: list[Shifted]) -> Float[np.ndarray, " windows"]:
+    """Of each window by itself: p of its value among those at every lag of its story, (k + 1) / (n + 1); NaN stays."""
+    tail = [(1 + (story.at_lags >= story.own - 1e-12).sum(axis=0)) / (1 + len(story.at_lags)) for story in stories]
+    return np.where(np.isnan(np.concatenate([story.own for story in stories])), np.nan, np.concatenate(tail))
+
+
 def _each_lag(
     values: Callable[[int], np.ndarray], n_starts: int, min_lag: int, n_windows: int
 ) -> Float[np.ndarray, "lags windows"]:

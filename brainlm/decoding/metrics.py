@@ -41,6 +41,11 @@ def bleu(decoded: Sequence[str], true: Sequence[str], order: int) -> float:
     return scorer.sentence_score(" ".join(decoded), [" ".join(true)]).score / 100
 
 
+def known_words(texts: Sequence[Sequence[str]], vocabulary: set[str]) -> Float[np.ndarray, " texts"]:
+    """Share of each text's tokens that stand in ``vocabulary``; NaN for an empty text."""
+    return np.array([np.mean([token in vocabulary for token in text]) if text else np.nan for text in texts])
+
+
 def distinct_2(texts: Sequence[Sequence[str]]) -> float:
     """Distinct pairs of neighbouring tokens over all pairs; 0 where a decoder always writes the same."""
     pairs = [pair for tokens in texts for pair in zip(tokens, tokens[1:], strict=False)]

@@ -11,6 +11,7 @@ information about the voxel that the rest of the network can use from above; cor
 that the sum over voxels is a bound too, not a total.
 """
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -65,6 +66,23 @@ class Gates(nn.Module):
     def rate(self) -> Float[Tensor, " voxels"]:
         """Expected nats a sample that each voxel may pass (the closed form above)."""
         return rate_nats(self.values())
+
+
+def mean_dice(masks: Bool[np.ndarray, "maps *grid"]) -> float:
+    """Mean over pairs of maps of 2 |A and B| / (|A| + |B|) (Dice 1945); two empty maps agree fully.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two maps.
+    """
+    if len(masks) < 2:
+        raise ValueError(f"Agreement needs two maps or more; got {len(masks)}.")
+    flat = masks.reshape(len(masks), -1).astype(float)
+    sizes = flat.sum(axis=1)
+    both, total = flat @ flat.T, sizes[:, None] + sizes
+    dice = np.divide(2 * both, total, out=np.ones_like(both), where=total > 0)
+    return float(dice[np.triu_indices(len(masks), 1)].mean())
 
 
 def rate_nats(gates: Float[Tensor, " voxels"]) -> Float[Tensor, " voxels"]:

@@ -65,6 +65,15 @@ def sign_flip_p(differences: Float[np.ndarray, " blocks"], n_draws: int = 10000,
     return float((1 + (signs @ differences >= differences.sum() - 1e-12).sum()) / (1 + n_draws))
 
 
+def holm(p: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
+    """p values adjusted for all tests by Holm (1979); NaN is no test and stays NaN."""
+    adjusted = np.full(len(p), np.nan)
+    order = np.argsort(p)[: np.isfinite(p).sum()]
+    steps = p[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return adjusted
+
+
 def measure_gain(
     score: Float[np.ndarray, " windows"],
     controls: dict[str, Float[np.ndarray, " windows"]],

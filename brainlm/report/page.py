@@ -17,7 +17,7 @@ from PIL import Image
 
 from brainlm.report.sentences import show
 
-LARGE = 50_000  # bytes of TSV from which on it is packed
+LARGE = 10_000  # bytes of TSV from which on it is packed
 LONG = 40  # characters from which on a cell may run over several lines
 TOKEN = re.compile(r"[\u3400-\u9fff]|(?:(?![\u3400-\u9fff])[\w'])+")
 
@@ -50,6 +50,7 @@ class Section:
         """Embed a drawing of lines and points (SVG), with its numbers to download."""
         with mpl.rc_context({"svg.hashsalt": name}):  # the same page for the same numbers
             stored = _saved(figure, "svg", transparent=True, metadata={"Date": None})
+        stored = re.sub(rb"\s*\n\s*", b" ", stored)  # indentation is a tenth of the file
         self._add_figure("svg+xml", stored, {"name": name, "alt": alt, "caption": caption, "style": "plot"}, numbers)
 
     def add_picture(

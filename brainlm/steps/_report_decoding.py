@@ -135,7 +135,8 @@ def _add_scores(section: Section, decoded: Decoded, headline: str) -> None:
         figures.draw_ranks(chosen, chance), f"ranks-{decoded.group}", alt, f"{alt}. Blue: brainlm.", chosen[columns]
     )
     more = rows[rows["decoder"] == "brainlm"].drop_duplicates("metric")
-    more = more[["metric", "value", "ci_low", "ci_high", "null", "p", "p_gain", "n", "n_effective", "candidates"]]
+    shown = ["metric", "value", "ci_low", "ci_high", "null", "p", "p_gain", "p_holm", "n", "n_effective", "candidates"]
+    more = more.reindex(columns=shown)
     section.add_table(more.dropna(axis=1, how="all"), "Every metric of the decoder", f"metrics-{decoded.group}")
 
 
@@ -310,7 +311,7 @@ def _selector(decoded: Decoded) -> Section:
             "beside it the same for other maps. precision at 100: planted voxels among the 100 of the highest rate."
         )
     if "dice_over_seeds" not in known:
-        section.add_text("One seed was trained, so that stability over seeds is not known.")
+        section.add_text("One fold and seed was trained, so that the stability of the selection is not known.")
     turned = known.set_index("fold").T.rename_axis("quantity").rename(columns=lambda fold: f"fold {fold}").reset_index()
     section.add_table(turned, "Selector", f"selector-{decoded.group}")
     return section

@@ -1,14 +1,17 @@
 """Scores of decoded stories: identification, decoded text, controls and the gain."""
 
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
+from scipy.stats import false_discovery_control
 
 from brainlm.decoding import identification as ident
 from brainlm.decoding.audit import find_leaks
 from brainlm.decoding.controls import filler_text, fit_ridge, phase_randomized, rate_scores
-from brainlm.decoding.metrics import Texts, content_words, distinct_2, each_pair, pair_metrics, similarity
+from brainlm.decoding.metrics import Texts, content_words, distinct_2, each_pair, known_words, pair_metrics, similarity
 from brainlm.decoding.statistics import bootstrap_interval, make_blocks, measure_gain
 from brainlm.decoding.windows import StoryRun, Timing, brain_windows, separate_starts, usable_starts, window_tokens
 from brainlm.errors import DataError
@@ -16,7 +19,8 @@ from brainlm.io.language import read_text
 from brainlm.io.store import load_json, load_table
 from brainlm.steps._language import Language
 from brainlm.steps._runs import Sources, load_confounds, load_model, load_runs, load_tokens, make_timing, part_targets
-from brainlm.steps.decode import predict, write_texts
+from brainlm.steps.decode import Predictions, predict, write_texts
+from brainlm.steps.train_decoder import fit_stories
 from brainlm.stimuli.embeddings import join_tokens, tokenize
 
 SMALLER_IS_BETTER = ("cer", "wer")
@@ -40,12 +44,15 @@ class Test:
         return np.flatnonzero(self.story == number)
 
 
-def score_stories(sources: Sources, units: list[Path], language: Language, settings: dict, seed: int) -> list[dict]:
+def score_stories(
+    sources: Sources, units: list[Path], language: Language, settings: dict, seed: int, place: torch.device
+) -> list[dict]:
     """Rows of the table decoding for one unit (stories have one fold)."""
     if len(units) != 1:
         raise DataError(f"Stories have one fold; got {len(units)} units.")
     timing = make_timing(sources, settings)
     model, space, facts = load_model(units[0], timing)
+    model.to(place)
     split = load_json(units[0] / "split.json")
     runs = load_runs(sources, split["test"], space, language.space, timing, facts["subjects"])
     test = _gather(sources, runs, timing)
@@ -57,6 +64,13 @@ def score_stories(sources: Sources, units: list[Path], language: Language, setti
     scorer = _Scorer(test, timing, settings, seed, language)
     rows = scorer.identification_rows(predicted, load_table(units[0] / "decoded.tsv")["decoded"].fillna("").tolist())
     texts = _control_texts(sources, test, timing, model, training, predicted, units[0], language, settings, seed)
+    if settings["evaluation"]["noise_train_test"]:
+        validation = load_runs(sources, split["validation"], space, language.space, timing, facts["subjects"])
+        noise = [_all_noisy(part, seed + k) for k, part in enumerate((training, validation, runs))]
+        said = _trained_on_noise(
+            sources, noise, test, space, timing, language, facts["subjects"], settings, seed, place
+        )
+        texts["noise_train_test"] = write_texts(language, _stack(said, "parts"), _stack(said, "characters"), settings)
     rows += scorer.text_rows(texts)
     minutes = sum(len(run.series) for run in training) * timing.t_r / 60
     base = {"minutes": minutes, "window_s": timing.steps * timing.t_r, "candidates": len(test.story)}
@@ -94,6 +108,7 @@ class _Scorer:
             ("mrr", ident.reciprocal_rank(own, true)),
         ):
             rows.append(self._row("brainlm", metric, values))
+        rows.append(self._windows_row(content))
         alike = similarity(self.language.space.coordinates([tokenize(text) for text in decoded]), test.coordinates)
         shifted = [
             ident.shift_ranks(alike[test.rows(k)], np.arange(len(test.rows(k))), test.rows(k), self.window_lag)
@@ -117,6 +132,7 @@ class _Scorer:
             alike = similarity(self.language.space.coordinates(written.tokens), test.coordinates)
             rows.append(self._row(decoder, "embedding_similarity", np.diag(alike)) | {"space": self.space})
             rows.append({"decoder": decoder, "metric": "distinct_2", "value": distinct_2(written.tokens)})
+            rows.append(self._row(decoder, "known_words", known_words(written.tokens, set(self.language.shares))))
         rows.append({"decoder": "reference", "metric": "distinct_2", "value": distinct_2(test.true.tokens)})
         return [*rows, self._gain_row(headline)]
 
@@ -138,11 +154,19 @@ class _Scorer:
             "null": 0.0,
         }
 
-    def _rank_row(self, decoder: str, metric: str, scores: list[np.ndarray], among) -> dict:
-        shifted = [
+    def _windows_row(self, scores: list[np.ndarray]) -> dict:
+        """Share of windows identified above chance, each tested by itself, at a false discovery rate of 5 %."""
+        p = false_discovery_control(ident.windows_p(self._shifted_ranks(scores, None)))
+        return {"decoder": "brainlm", "metric": "windows_above_chance", "value": float((p < 0.05).mean()), "n": len(p)}
+
+    def _shifted_ranks(self, scores: list[np.ndarray], among) -> list[ident.Shifted]:
+        return [
             ident.shift_ranks(score, steps - steps[0], self.test.rows(k), self.lag, among)
             for k, (score, steps) in enumerate(zip(scores, self.test.steps, strict=True))
         ]
+
+    def _rank_row(self, decoder: str, metric: str, scores: list[np.ndarray], among) -> dict:
+        shifted = self._shifted_ranks(scores, among)
         return self._row(decoder, metric, np.concatenate([s.own for s in shifted]), shifted)
 
     def _unshifted(self, scores: list[np.ndarray]) -> np.ndarray:
@@ -226,7 +250,7 @@ def _control_texts(
         return write_texts(language, parts, characters, settings)
 
     text = [token for line in read_text(sources.bids_root / settings["decoder"]["text"]) for token in tokenize(line)]
-    ngrams, alphabet = language.decoder.ngrams.cpu(), language.decoder.alphabet
+    ngrams, alphabet = deepcopy(language.decoder.ngrams).cpu(), language.decoder.alphabet
     mean = [predict(model, _mean_windows(run, steps, timing), run.subject, timing) for run, steps in _pairs_of(test)]
     noise = [
         predict(model, brain_windows(_noisy(run, seed + k), steps, timing), run.subject, timing)
@@ -261,6 +285,23 @@ def _mean_windows(run: StoryRun, steps: np.ndarray, timing: Timing) -> np.ndarra
 
 def _noisy(run: StoryRun, seed: int) -> StoryRun:
     return replace(run, series=phase_randomized(np.asarray(run.series), seed))
+
+
+def _all_noisy(runs: list[StoryRun], seed: int) -> list[StoryRun]:
+    return [_noisy(run, 1000 * seed + k) for k, run in enumerate(runs)]
+
+
+def _trained_on_noise(
+    sources, noise: list[list[StoryRun]], test: Test, space, timing, language, subjects, settings, seed, place
+) -> list[Predictions]:
+    """What a model says trained, validated and tested on noise with the brain's spectra (Jo et al. 2024)."""
+    training, validation, runs = noise
+    torch.manual_seed(seed)
+    fitted = fit_stories(sources, training, validation, space, timing, language, subjects, settings, seed, place)
+    pairs = zip(runs, test.steps, strict=True)
+    return [
+        predict(fitted.model.eval(), brain_windows(run, steps, timing), run.subject, timing) for run, steps in pairs
+    ]
 
 
 def _by_story(test: Test, texts: list[str], order) -> list[str]:

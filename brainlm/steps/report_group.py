@@ -13,6 +13,7 @@ from brainlm.report.sentences import group_headline, zero_shot_sentence
 from brainlm.steps._report_learning import learning_section
 from brainlm.steps._report_quality import limits_section, methods_section, provenance_section, quality_sections
 from brainlm.steps._report_rsa import rsa_sections
+from brainlm.steps._report_word_rate import word_rate_sections
 from brainlm.steps.report_subject import stamps
 
 TABLES = ("decoding", "selector", "learning", "rsa", "quality")
@@ -42,6 +43,7 @@ def report_group(*, results: Path, out: Path) -> None:
     sections = [
         *_decoding_sections(decoding),
         _selector_section(tables["selector"]),
+        *word_rate_sections(results),
         learning_section(tables["learning"], results),
         *rsa_sections(group, results, "group"),
         *quality_sections(quality, results, ranked=True),
@@ -85,12 +87,13 @@ def _decoding_sections(decoding: pd.DataFrame) -> list[Section]:
         "ci_high",
         "p",
         "p_gain",
+        "p_holm",
         "n",
         "n_effective",
     ]
     chance = float(own.loc[own["metric"] == "accuracy", "null"].mean()) if "accuracy" in metrics else 0.5
     caption = f"{alt}; dashes: no gain, or chance."
-    section.add_plot(draw_subjects(own, metrics, chance), "subjects", alt, caption, own[columns])
+    section.add_plot(draw_subjects(own, metrics, chance), "subjects", alt, caption, own.reindex(columns=columns))
     section.add_table(_subject_table(decoding, own, metrics), CAPTION, "subjects-table")
     zero = own[
         (own["modality"] == "fmri")

@@ -14,6 +14,7 @@ from brainlm.steps._language import load_language
 from brainlm.steps._runs import Sources
 from brainlm.steps._selector_scores import score_selector, score_sensors
 from brainlm.steps._story_scores import score_stories
+from brainlm.training.devices import resolve_device
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ def score_decoder(
     truth: Path = Path("none"),
     settings: dict,
     seed: int,
+    device: str,
     out: Path,
 ) -> None:
     """Write the rows of the table decoding (``out``), and of the table selector beside it (_selector.tsv).
@@ -47,8 +49,12 @@ def score_decoder(
     sources = Sources(index, derivatives, stimuli, bids_root, modality)
     _check_fitted(units)
     language = load_language(language_model)
-    score = score_labels if facts[0]["kind"] == "labels" else score_stories
-    rows = score(sources, units, language, settings, seed)
+    place = resolve_device(device)
+    language.decoder.to(place)
+    if facts[0]["kind"] == "labels":
+        rows = score_labels(sources, units, language, settings, seed)
+    else:
+        rows = score_stories(sources, units, language, settings, seed, place)
     known = {
         "dataset": read_dataset_name(bids_root),
         "subject": facts[0]["subject"],

@@ -3,13 +3,17 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from brainlm.decoding.selector import mean_dice
 from brainlm.decoding.split import PROTOCOLS
+from brainlm.decoding.statistics import holm
+from brainlm.io.fmri import load_volume
 from brainlm.io.store import load_json, read_index, save_json, save_table
 from brainlm.steps.rsa import COLUMNS as RSA_COLUMNS
 from brainlm.steps.score_decoder import COLUMNS as DECODING_COLUMNS
-from brainlm.workflow import BRAIN, NETWORK, SCORES, Plan
+from brainlm.workflow import BRAIN, NETWORK, SCORES, UNIT, Plan
 
 SELECTOR_COLUMNS = [
     *("dataset", "subject", "fold", "seed", "modality", "protocol", "beta", "threshold", "auc", "precision_at_100"),
@@ -37,9 +41,9 @@ def tables(*, results: Path, index: Path, settings: dict, out: Path) -> None:
     scores = [results / name for protocol in PROTOCOLS for name in plan.scores(SCORES, protocol)]
     brains = [results / name for name in plan.brains(f"{BRAIN}_rsa.tsv")]
     group = [results / "rsa" / "group_rsa.tsv"] if brains else []
-    _write(out / "decoding.tsv", _rows(scores), DECODING_COLUMNS)
+    _write(out / "decoding.tsv", correct_claims(_rows(scores)), [*DECODING_COLUMNS, "p_holm"])
     selector = [_selector_row(path.with_name(path.name.replace("_scores.tsv", "_selector.tsv"))) for path in scores]
-    _write(out / "selector.tsv", _together(selector), SELECTOR_COLUMNS)
+    _write(out / "selector.tsv", _add_stability(_together(selector), results), SELECTOR_COLUMNS)
     _write(
         out / "learning.tsv", _rows([results / name for name in plan.networks(NETWORK, "row.tsv")]), LEARNING_COLUMNS
     )
@@ -55,6 +59,33 @@ def tables(*, results: Path, index: Path, settings: dict, out: Path) -> None:
 def _write(path: Path, table: pd.DataFrame, columns: list[str]) -> None:
     more = [column for column in table.columns if column not in columns]
     save_table(path, table.reindex(columns=[*columns, *more]))
+
+
+def correct_claims(rows: pd.DataFrame) -> pd.DataFrame:
+    """``rows`` with p_holm: p of brainlm's scores, over subjects, seeds and metrics of a modality and protocol."""
+    if rows.empty:
+        return rows
+    ours = rows["decoder"] == "brainlm"
+    p = pd.to_numeric(rows["p"].where(rows["p"] != "n/a", rows["p_gain"]), errors="coerce").where(ours)
+    adjusted = p.groupby([rows[name] for name in ("dataset", "modality", "protocol")]).transform(
+        lambda family: holm(family.to_numpy())
+    )
+    return rows.assign(p_holm=adjusted.map(lambda value: "n/a" if np.isnan(value) else f"{value:.6g}"))
+
+
+def _add_stability(selector: pd.DataFrame, results: Path) -> pd.DataFrame:
+    """With the mean Dice coefficient of the selections of a subject's folds and seeds, where there are several."""
+    if selector.empty:
+        return selector
+    for names, rows in selector[selector["modality"] == "fmri"].groupby(["subject", "protocol"]):
+        units = [
+            UNIT.format(subject=names[0], modality="fmri", protocol=names[1], fold=row.fold, seed=row.seed)
+            for row in rows.itertuples()
+        ]
+        if len(units) > 1:
+            masks = np.stack([load_volume(results / unit / "selected.nii.gz")[0] > 0 for unit in units])
+            selector.loc[rows.index, "dice_over_seeds"] = f"{mean_dice(masks):.6g}"
+    return selector
 
 
 def _rows(paths: list[Path]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ from brainlm.steps._checkpoint import Checkpoint, digest_runs
 from brainlm.steps._eeg_units import fit_sensors, gate_table
 from brainlm.steps._gates import train_gates
 from brainlm.steps._label_runs import decodes_labels, train_label_decoder
-from brainlm.steps._language import load_language
+from brainlm.steps._language import Language, load_language
 from brainlm.steps._runs import (
     Sources,
     common_space,
@@ -78,31 +78,13 @@ def train_decoder(
     space = common_space(sources, [*split.training, *split.validation, *split.test])
     subjects = sorted(set(_subjects(sources, split.training)))
     language = load_language(language_model)
-    text_space, parts = language.space, language.decoder.parts
-    training = load_runs(sources, split.training, space, text_space, timing, subjects)
-    validation = load_runs(sources, split.validation, space, text_space, timing, subjects)
+    training = load_runs(sources, split.training, space, language.space, timing, subjects)
+    validation = load_runs(sources, split.validation, space, language.space, timing, subjects)
     runs = digest_runs([*training, *validation])
     checkpoint = Checkpoint.of(out, "train_decoder", settings=settings, seed=seed, runs=runs, device=place.type)
-    if modality == "eeg":
-        model, history, choices, own = fit_sensors(
-            training, validation, space, timing, parts, subjects, settings, seed, place, checkpoint
-        )
-    else:
-        model, history = fit_selector(training, space, timing, parts, len(subjects), settings, seed, place, checkpoint)
-        choices = _refit(model, training, validation, timing, settings["selector"]["sizes"])
-        own = {
-            "encoder": encoder_options(settings, len(subjects)),
-            "shape": list(space.mask.shape),
-            "voxels": np.flatnonzero(space.mask).tolist(),
-            "affine": space.affine.tolist(),
-        }
-    errors = fit_parts(
-        model,
-        [part_targets(sources, run, usable_starts(run, timing), timing, text_space, parts) for run in training],
-        [part_targets(sources, run, separate_starts(run, timing), timing, text_space, parts) for run in validation],
-        timing,
+    fitted = fit_stories(
+        sources, training, validation, space, timing, language, subjects, settings, seed, place, checkpoint
     )
-    logger.info("parts of windows read with errors (variance 1) %s", {p: round(e, 3) for p, e in errors.items()})
     facts = {
         "kind": "story",
         "modality": modality,
@@ -112,17 +94,65 @@ def train_decoder(
         "seed": seed,
         "subjects": subjects,
         "coordinates": training[0].coordinates.shape[1],
-        "parts": parts,
-        "part_errors": errors,
-        **own,
-        "chosen": {name: asdict(tried[0]) for name, tried in choices.items()},
+        "parts": language.decoder.parts,
+        "part_errors": fitted.part_errors,
+        **fitted.facts,
+        "chosen": {name: asdict(tried[0]) for name, tried in fitted.choices.items()},
         "fitted_on": {
             "gates and readout": list(split.training),
             "number of voxels and penalty": list(split.validation),
         },
     }
-    save_unit(out, model, space, facts, split, history, choices)
+    save_unit(out, fitted.model, space, facts, split, fitted.history, fitted.choices)
     checkpoint.remove()
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model of stories, how it came about, and the facts to build it again."""
+
+    model: BrainModel
+    history: list[dict]
+    choices: dict[str, list[Choice]]
+    part_errors: dict[float, float]  # mean squared error on validation windows by penalty
+    facts: dict
+
+
+def fit_stories(
+    sources: Sources,
+    training: list[StoryRun],
+    validation: list[StoryRun],
+    space: Space,
+    timing: Timing,
+    language: Language,
+    subjects: list[str],
+    settings: dict,
+    seed: int,
+    place: torch.device,
+    keeper: Keeper | None = None,
+) -> Fitted:
+    """Train gates, choose voxels or sensors, and refit the readouts of windows and of their parts."""
+    n_parts = language.decoder.parts
+    if sources.modality == "eeg":
+        model, history, choices, facts = fit_sensors(
+            training, validation, space, timing, n_parts, subjects, settings, seed, place, keeper
+        )
+    else:
+        model, history = fit_selector(training, space, timing, n_parts, len(subjects), settings, seed, place, keeper)
+        choices = _refit(model, training, validation, timing, settings["selector"]["sizes"])
+        facts = {
+            "encoder": encoder_options(settings, len(subjects)),
+            "shape": list(space.mask.shape),
+            "voxels": np.flatnonzero(space.mask).tolist(),
+            "affine": space.affine.tolist(),
+        }
+    told = (
+        [part_targets(sources, run, starts(run, timing), timing, language.space, n_parts) for run in runs]
+        for runs, starts in ((training, usable_starts), (validation, separate_starts))
+    )
+    errors = fit_parts(model, *told, timing)
+    logger.info("parts of windows read with errors (variance 1) %s", {p: round(e, 3) for p, e in errors.items()})
+    return Fitted(model, history, choices, errors, facts)
 
 
 def encoder_options(settings: dict, subjects: int) -> dict:

@@ -11,6 +11,7 @@ from brainlm.decoding.identification import (
     shift_pairs,
     shift_ranks,
     top_k,
+    windows_p,
 )
 
 TRUE = np.arange(4)
@@ -71,3 +72,12 @@ def test_p_is_uniform_without_signal():
 def test_a_story_without_lags_is_refused():
     with pytest.raises(ValueError, match="too short to be shifted"):
         shift_null([story(np.random.default_rng(0), 5, 0.0)], 1000, seed=0)
+
+
+def test_each_window_has_a_p_of_its_own():
+    told = story(np.random.default_rng(0), 30, signal=4.0)
+    empty = story(np.random.default_rng(1), 30, signal=0.0)
+    p = windows_p([told, empty])
+    assert np.median(p[:30]) < 0.05 and abs(np.median(p[30:]) - 0.5) < 0.15
+    by_hand = (1 + (told.at_lags[:, 3] >= told.own[3]).sum()) / (1 + len(told.at_lags))
+    assert p[3] == pytest.approx(by_hand)

@@ -3,7 +3,6 @@ import pandas as pd
 import pytest
 import torch
 
-from brainlm.decoding.audit import find_leaks
 from brainlm.decoding.baselines import label_baselines
 from brainlm.decoding.controls import filler_text, fit_ridge, phase_randomized, rate_scores
 from brainlm.decoding.encoder import BrainEncoder
@@ -76,15 +75,6 @@ def test_posterior_of_log_likelihoods():
     scores = np.log(np.array([[0.2, 0.6, 0.2], [1, 1, 1]])) + 700.0
     np.testing.assert_allclose(label_posterior(scores), [[0.2, 0.6, 0.2], [1 / 3] * 3], atol=1e-9)
     np.testing.assert_allclose(label_posterior(np.array([[999.0, 0, 0]])), [[1, 0, 0]], atol=1e-9)
-
-
-def test_planted_leaks_are_named():
-    roles = {"training": ["run-1"], "validation": [], "test": ["run-2"]}
-    text = ["the", "old", "man", "saw", "the", "sea"]
-    assert find_leaks(roles, {"gates": ["run-1"]}, [text], [["a", "very", "other", "text", "of", "words"]]) == []
-    assert "gates was fitted on the test recording run-2" in find_leaks(roles, {"gates": ["run-2"]}, [text], [])
-    assert "100%" in find_leaks(roles, {}, [text], [["x", *text]])[0]
-    assert "two roles" in find_leaks(roles | {"test": ["run-1"]}, {}, [text], [])[0].replace("2", "two")
 
 
 def test_splits_keep_roles_apart():

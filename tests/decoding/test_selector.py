@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from brainlm.decoding.encoder import BrainEncoder
-from brainlm.decoding.selector import Gates, neighbour_average, rate_nats
+from brainlm.decoding.selector import Gates, mean_dice, neighbour_average, rate_nats
 
 
 @pytest.mark.parametrize("gate", [0.1, 0.5, 0.9])
@@ -65,3 +65,13 @@ def test_an_unknown_subject_gets_the_mean_layer():
         known = [encoder(window, torch.tensor([s]))[0] for s in (0, 1)]
         unknown = encoder(window, torch.tensor([-1]))[0]
     torch.testing.assert_close(unknown, (known[0] + known[1]) / 2)
+
+
+def test_agreement_of_maps_by_hand():
+    first, second = np.zeros((2, 2, 2, 1), dtype=bool)
+    first[0], second[0, 0] = True, True
+    assert mean_dice(np.stack([first, second])) == pytest.approx(2 / 3)
+    assert mean_dice(np.stack([first, second, ~first])) == pytest.approx((2 / 3 + 0 + 0) / 3)
+    assert mean_dice(np.zeros((2, 4), dtype=bool)) == 1
+    with pytest.raises(ValueError, match="needs two maps or more; got 1"):
+        mean_dice(first[None])

@@ -10,6 +10,7 @@ from brainlm.decoding.metrics import (
     content_words,
     distinct_2,
     each_pair,
+    known_words,
     pair_metrics,
     similarity,
     word_error_rate,
@@ -17,6 +18,7 @@ from brainlm.decoding.metrics import (
 from brainlm.decoding.statistics import (
     autocorrelation_length,
     bootstrap_interval,
+    holm,
     make_blocks,
     measure_gain,
     sign_flip_p,
@@ -28,6 +30,7 @@ def test_text_metrics_by_hand():
     assert word_error_rate(["the", "cat"], ["a", "cat", "sat"]) == pytest.approx(2 / 3)
     assert content_word_recall(["the", "cat"], ["the", "cat", "sat"], {"cat", "sat"}) == 0.5
     assert np.isnan(content_word_recall(["cat"], ["the"], {"cat"}))
+    np.testing.assert_allclose(known_words([["cat", "czt"], ["cat"], []], {"cat"}), [0.5, 1, np.nan])
     assert bleu(["a", "b"], ["a", "b"], 1) == pytest.approx(1)
     assert bleu(["a", "c"], ["a", "b"], 1) == pytest.approx(0.5)
     assert distinct_2([["a", "b", "a", "b"]]) == pytest.approx(2 / 3)
@@ -79,3 +82,11 @@ def test_gain_is_over_the_best_control_and_not_above_zero_without_effect():
     assert gain.p < 0.01 and gain.low > 0 and gain.n_blocks >= 20
     none = measure_gain(random.normal(size=60), {"a": weak, "b": strong}, stories, 10)
     assert none.p > 0.05 and none.low < 0
+
+
+def test_holm_by_hand_and_holds_its_family_wise_error():
+    adjusted = holm(np.array([0.04, 0.01, np.nan, 0.03]))
+    np.testing.assert_allclose(adjusted, [0.06, 0.03, np.nan, 0.06])
+    random = np.random.default_rng(0)
+    wrong = [np.nanmin(holm(random.uniform(size=8))) < 0.05 for _ in range(2000)]
+    assert stats.binomtest(sum(wrong), 2000, 0.05).pvalue > 0.01

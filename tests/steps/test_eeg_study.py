@@ -102,6 +102,7 @@ def decoded(study):
             truth=study.folder / "bids" / "sourcedata" / "truth",
             settings=config,
             seed=0,
+            device="cpu",
             out=results / f"{SCORES.format(**names)}_scores.tsv",
         )
     for subject in ("01", "02"):

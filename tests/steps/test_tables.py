@@ -1,7 +1,9 @@
+import numpy as np
 import pandas as pd
 
+from brainlm.io.fmri import save_volume
 from brainlm.io.store import load_json, save_index, save_json, save_table
-from brainlm.steps.tables import tables
+from brainlm.steps.tables import correct_claims, tables
 
 NAMES = ["recording", "modality", "subject", "session", "task", "run", "use", "excluded", "reason"]
 RUNS = [
@@ -29,9 +31,11 @@ def make_results(folder):
         ("02", "within", 0),
     ):
         stem = f"sub-{subject}_modality-fmri_protocol-{protocol}_seed-{seed}"
-        row = pd.DataFrame([{"subject": subject, "protocol": protocol, "seed": seed, "metric": "gain", "value": 0.1}])
+        known = {"dataset": "made", "modality": "fmri", "decoder": "brainlm", "p": "n/a", "p_gain": 0.02}
+        known |= {"subject": subject, "protocol": protocol, "seed": seed, "fold": 0}
+        row = pd.DataFrame([known | {"metric": "gain", "value": 0.1}])
         save_table(folder / "decoding" / f"{stem}_scores.tsv", row)
-        save_table(folder / "decoding" / f"{stem}_selector.tsv", row[["subject", "seed"]].assign(auc=0.9))
+        save_table(folder / "decoding" / f"{stem}_selector.tsv", row[["subject", "seed", "fold"]].assign(auc=0.9))
     for rule in ("oja", "backprop"):
         unit = folder / "learning" / f"network-mlp_rule-{rule}_protocol-matched_seed-0"
         save_table(unit / "row.tsv", pd.DataFrame([{"learning_rule": rule, "accuracy": 0.5}]))
@@ -50,6 +54,31 @@ def test_results_that_the_config_no_longer_asks_for_stay_out(tmp_path):
     assert learning["learning_rule"].tolist() == ["oja"]
     assert load_json(tmp_path / "config.json") == SETTINGS
     assert timing["recording"].tolist() == ["network-mlp_rule-oja_protocol-matched_seed-0"]
+
+
+def test_agreement_of_the_seeds_selections_is_the_dice_coefficient(tmp_path):
+    make_results(tmp_path)
+    for seed, n in ((0, 6), (1, 3)):  # the second selected half of the first: 2 * 3 / (6 + 3)
+        mask = np.zeros((2, 2, 3), dtype=np.uint8)
+        mask.flat[:n] = 1
+        unit = tmp_path / f"decoding/sub-01_modality-fmri_protocol-within_fold-0_seed-{seed}"
+        save_volume(unit / "selected.nii.gz", mask, np.eye(4))
+    settings = SETTINGS | {"evaluation": {"protocols": {"within": "all"}, "seeds": [0, 1]}}
+    tables(results=tmp_path, index=tmp_path / "index.tsv", settings=settings, out=tmp_path / "tables")
+    assert read(tmp_path / "tables/selector.tsv")["dice_over_seeds"].tolist() == ["0.666667"] * 2
+
+
+def test_claims_are_corrected_over_subjects_and_metrics_of_a_protocol():
+    known = {"dataset": "made", "modality": "fmri", "decoder": "brainlm"}
+    told = [
+        {"protocol": "within", "p": "0.01", "p_gain": "n/a"},
+        {"protocol": "within", "p": "n/a", "p_gain": "0.02"},  # the gain's p counts among them
+        {"protocol": "within", "p": "n/a", "p_gain": "n/a"},
+        {"protocol": "zero_shot", "p": "0.03", "p_gain": "n/a"},  # a family of its own
+        {"protocol": "within", "p": "0.001", "p_gain": "n/a", "decoder": "rate_only"},  # no claim of ours
+    ]
+    rows = correct_claims(pd.DataFrame([known | row for row in told]))
+    assert rows["p_holm"].tolist() == ["0.02", "0.02", "n/a", "0.03", "n/a"]
 
 
 def test_an_excluded_recording_stands_in_quality_with_its_reason_and_what_is_missing_is_na(tmp_path):

@@ -63,7 +63,7 @@ def test_eeglab_recording_keeps_its_square_response_and_its_page_shows_it(real_d
 def test_alice_s_regions_follow_the_story_s_words_and_each_other(real_data, tmp_path):
     root = real_data / "alice-fmri-roi"
     results = tmp_path / "results"
-    run_example("alice", root, tmp_path, "preprocess", str(results / "stimuli" / "done"))
+    run_example("alice", root, tmp_path, "preprocess", "decode")
     people = np.stack([np.load(path) for path in sorted(results.rglob("*_desc-model_timeseries.npy"))])
     assert people.shape == (19, 362, 6)
     words = pd.read_csv(next(results.glob("stimuli/*_words.tsv")), sep="\t", keep_default_na=False)
@@ -75,3 +75,7 @@ def test_alice_s_regions_follow_the_story_s_words_and_each_other(real_data, tmp_
         others = people[..., region].sum(axis=0)
         shared = np.mean([np.corrcoef(one, others - one)[0, 1] for one in people[..., region]])
         assert abs(shared - published) < 0.1
+    read = pd.read_csv(results / "responses" / "word_rate.tsv", sep="\t")
+    group = read[read["subject"] == "group"].iloc[0]
+    print(f"word rate: mean r {group['r']:.3f}, {group['positive']:.0f} of {group['people']:.0f}, p {group['p']:.4f}")
+    assert group["r"] >= 0.15 and group["positive"] >= 15 and group["people"] == 19 and group["p"] < 0.01

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -11,8 +12,9 @@ from running import places, snakemake
 
 from brainlm.checks import check_decoding
 from brainlm.config import SCHEMA, fill_config
-from brainlm.errors import ConfigError
-from brainlm.io.store import save_index
+from brainlm.errors import ConfigError, DataError
+from brainlm.io.store import read_index, save_index
+from brainlm.steps.score_decoder import score_decoder
 from brainlm.workflow import Plan, stamp
 
 ROOT = Path(__file__).parents[2]
@@ -89,6 +91,7 @@ TABLE = pd.DataFrame({"modality": "fmri", "subject": ["01", "02"], "use": "story
 )
 def test_what_decoding_names_must_be_in_the_data(protocols, stories, uses, message):
     config = {
+        "fmri": {"word_rate": False},
         "evaluation": {"protocols": protocols},
         "eeg_decoder": {"protocols": {}},
         "splits": {"test_stories": stories},
@@ -247,9 +250,47 @@ def test_the_tiny_study_runs_reruns_nothing_and_repeats_itself(tmp_path):
         one, two = (pd.read_csv(f / "results" / "tables" / f"{name}.tsv", sep="\t", dtype=str) for f in (first, second))
         pd.testing.assert_frame_equal(one, two)
     decoding = pd.read_csv(first / "results" / "tables" / "decoding.tsv", sep="\t")
-    assert {"lm_only", "shifted", "other_story", "rate_only"} <= set(decoding["decoder"])
+    assert {"lm_only", "shifted", "other_story", "rate_only", "noise_train_test"} <= set(decoding["decoder"])
     headline = decoding[(decoding["metric"] == "gain") & (decoding["subject"] == 1)]
     assert len(headline) == 1
     assert json.loads(
         (first / "results/decoding/sub-01_modality-fmri_protocol-within_fold-0_seed-0/split.json").read_text()
     )["test"]
+    check_planted_leaks(first, tmp_path)
+
+
+def check_planted_leaks(study, folder):
+    """What the score step says when a leak is planted in a unit that was trained without one."""
+    results = study / "results"
+    unit = "sub-01_modality-fmri_protocol-within_fold-0_seed-0"
+    split = json.loads((results / "decoding" / unit / "split.json").read_text())
+    test, training = split["test"][0], split["training"][0]
+    stories = read_index(results / "index.tsv").set_index("recording")["story"]
+    leaks = {
+        "has 2 roles": ("split.json", {"training": [training, test]}),
+        "scaler was fitted on the test recording": ("model.json", {"fitted_on": {"scaler": [training, test]}}),
+        "alignment was fitted on the test recording": ("model.json", {"fitted_on": {"alignment": [test]}}),
+        "100% of its word pairs with a training window": ("split.json", {}),  # the test story tells the training story
+    }
+    settings = json.loads((results / "config.json").read_text())
+    for k, (message, (name, change)) in enumerate(leaks.items()):
+        doctored = folder / f"leak-{k}" / unit
+        shutil.copytree(results / "decoding" / unit, doctored)
+        facts = json.loads((doctored / name).read_text())
+        (doctored / name).write_text(json.dumps(facts | change))
+        stimuli = shutil.copytree(results / "stimuli", folder / f"leak-{k}" / "stimuli")
+        if not change:
+            shutil.copy(*[stimuli / f"{stories[run]}_words.tsv" for run in (training, test)])
+        with pytest.raises(DataError, match=message):
+            score_decoder(
+                index=results / "index.tsv",
+                derivatives=results / "derivatives",
+                stimuli=stimuli,
+                bids_root=study / "bids",
+                language_model=results / "language_model",
+                units=[doctored],
+                settings=settings,
+                seed=0,
+                device="cpu",
+                out=folder / f"leak-{k}" / "x_scores.tsv",
+            )

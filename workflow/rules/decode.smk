@@ -4,7 +4,7 @@ TRAINING = {
     "eeg": ("selector", "splits", "evaluation.window_s", "eeg_decoder"),
 }
 SEARCH = ("beam_width", "candidates", "temperature", "guidance")
-NULLS = ("evaluation.n_permutations", "evaluation.min_lag_s")
+NULLS = ("evaluation.n_permutations", "evaluation.min_lag_s", "evaluation.noise_train_test")
 UNIT = f"{RESULTS}/{UNIT}"
 SCORES = f"{RESULTS}/{SCORES}"
 RESPONSES = f"{RESULTS}/{RESPONSES}"
@@ -239,7 +239,7 @@ rule score_decoder:
         RUN
         + " score_decoder"
         + FROM_SOURCES
-        + " --units {params.units:q} --truth {params.truth:q} --seed {wildcards.seed} "
+        + " --units {params.units:q} --truth {params.truth:q} --seed {wildcards.seed} --device {params.device} "
         "--out {output.scores:q} 2> {log:q}"
 
 
@@ -280,10 +280,40 @@ rule word_responses:
         "--seed {params.seed} --out {output.arrays:q} 2> {log:q}"
 
 
+rule word_rate:
+    input:
+        lambda wildcards: plan.preprocessed(DERIVATIVES, "fmri", None, ("story",)),
+        rules.stimuli.output,
+        lambda wildcards: plan.events(modality="fmri", use="story"),
+        index=ancient(INDEX),
+    output:
+        table=f"{RESULTS}/responses/word_rate.tsv",
+    log:
+        f"{RESULTS}/logs/word_rate.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/word_rate.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=grow(2000, 4),
+        runtime=grow(60),
+    params:
+        **SOURCES,
+        rows=lambda wildcards: plan.digest(modality="fmri", use="story"),
+        lag=config["evaluation"]["min_lag_s"],
+        seed=config["seed"],
+        code=stamp(config, "word_rate"),
+    shell:
+        RUN
+        + " word_rate --index {input.index:q} --derivatives {params.derivatives:q} --stimuli {params.stimuli:q} "
+        "--bids-root {params.root:q} --min-lag-s {params.lag} --seed {params.seed} --out {output.table:q} 2> {log:q}"
+
+
 rule decode:
     input:
         plan.scores(SCORES, "within"),
         plan.responses(f"{RESPONSES}.npz"),
+        rules.word_rate.output if config["fmri"]["word_rate"] else [],
 
 
 rule cross_subject:

@@ -38,7 +38,7 @@ rule preprocess_fmri:
         runtime=grow(30, 0.1),
     params:
         settings=lambda wildcards: as_json(
-            leave_out(config["fmri"], "label_lag_s", "fmriprep")
+            leave_out(config["fmri"], "label_lag_s", "word_rate", "fmriprep")
         ),
         row=lambda wildcards: plan.digest(recording=wildcards.recording),
         root=ROOT,
