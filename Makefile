@@ -7,7 +7,7 @@ export UV_COMPILE_BYTECODE ?= 1
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-VALIDATIONS := validate-null validate-null-eeg validate-null-scores validate-demo validate-tang-style validate-ablations validate-scale \
+VALIDATIONS := validate-null validate-null-eeg validate-null-scores validate-demo validate-beam-search validate-tang-style validate-ablations validate-scale \
   validate-studyforrest validate-mnist-rules validate-rule-speed validate-cifar-rules validate-text-rules \
   validate-rsa validate-motion validate-largest-run \
   validate-eeg-cleaning validate-faults
@@ -53,6 +53,9 @@ validate-null: install
 validate-null-scores: install
 	python benchmarks/null_scores.py
 
+validate-beam-search: demo
+	python benchmarks/beam_search.py
+
 validate-tang-style: demo
 	python benchmarks/tang_style.py
 
@@ -78,6 +81,7 @@ validate-null-eeg: install
 
 validate-demo: install
 	python benchmarks/demo_decoding.py
+	python benchmarks/demo_decoding.py --language zh
 
 validate-studyforrest: install
 	snakemake --configfile config/examples/studyforrest.yaml --config bids_root=$(BRAINLM_REAL_DATA)/studyforrest-bids
