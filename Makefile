@@ -8,6 +8,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
 VALIDATIONS := validate-null validate-null-eeg validate-null-scores validate-demo validate-beam-search validate-tang-style validate-ablations validate-scale \
+  validate-training validate-gpu \
   validate-studyforrest validate-mnist-rules validate-rule-speed validate-cifar-rules validate-text-rules \
   validate-rsa validate-motion validate-largest-run \
   validate-eeg-cleaning validate-faults
@@ -64,6 +65,16 @@ validate-ablations: demo
 
 validate-scale: install
 	python benchmarks/scale.py
+	python benchmarks/benchmark_page.py
+
+validate-training: install
+	python benchmarks/train_decoder.py
+	python benchmarks/benchmark_page.py
+
+# one line where there is no graphics card
+validate-gpu: install
+	python benchmarks/gpu.py
+	python benchmarks/benchmark_page.py
 
 # a dozen faults done to a small study; twenty minutes, as root in a container for tmpfs and Slurm
 validate-faults: install

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
 PACKAGES = ("numpy", "scipy", "rsatoolbox", "mne-rsa")  # those that are installed
 
 
@@ -50,8 +51,8 @@ def largest_difference(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.nanmax(np.abs(one - other)))
 
 
-def write(name: str, rows: list[dict], **more: object) -> None:
-    """Write benchmarks/results/NAME.json with commit, machine and versions."""
+def write(name: str, rows: list[dict], folder: Path = RESULTS, **more: object) -> None:
+    """Write NAME.json, with commit, machine and versions, into ``folder``."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     about = {
         "commit": commit,
@@ -60,7 +61,7 @@ def write(name: str, rows: list[dict], **more: object) -> None:
         "load_average": os.getloadavg()[0],
         "versions": {name: version(name) for name in PACKAGES if find_spec(name.replace("-", "_"))},
     }
-    path = ROOT / "benchmarks" / "results" / f"{name}.json"
+    path = folder / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(about | more | {"rows": rows}, indent=2) + "\n", encoding="utf-8")
 
@@ -134,18 +135,22 @@ def interval(row: dict) -> str:
 
 def load(name: str) -> dict:
     """What a benchmark wrote."""
-    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def main() -> None:
-    """Put the tables between their marks in docs/rsa.md."""
-    path = ROOT / "docs" / "rsa.md"
+def fill_marks(path: Path, tables: dict[str, str]) -> None:
+    """Put each table between its marks in a page."""
     text = path.read_text(encoding="utf-8")
-    tables = {"speed": speed_table(), "null": null_sentence(), "coverage": coverage_table(), "images": images_table()}
     for name, table in tables.items():
         before, rest = text.split(f"<!-- {name} -->\n")
         text = f"{before}<!-- {name} -->\n{table}\n<!-- end {name} -->\n" + rest.split(f"<!-- end {name} -->\n")[1]
     path.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    """Put the tables between their marks in docs/rsa.md."""
+    tables = {"speed": speed_table(), "null": null_sentence(), "coverage": coverage_table(), "images": images_table()}
+    fill_marks(ROOT / "docs" / "rsa.md", tables)
 
 
 if __name__ == "__main__":

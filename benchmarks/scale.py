@@ -1,14 +1,15 @@
 """Dry runs of large studies: time and peak memory of `snakemake -n`, on trees made here (tiny volumes, real names).
 
 345 subjects with 3 runs, and 1,000 with 5: decoding within each subject, all reports. Time is of the whole command,
-indexing included, which is also timed alone. Writes benchmarks/results/scale.json.
+indexing included, which is also timed alone; processor time and load stand beside it, for machines that others use
+too. Files are those that the plan names: results, logs and benchmarks. Writes benchmarks/results/scale.json.
 
     python benchmarks/scale.py
 """
 
 import json
 import os
-import platform
+import re
 import resource
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import yaml
+from rsa_record import write
 
 from brainlm.config import SCHEMA, fill_config
 from brainlm.io.bids import index_recordings
@@ -68,34 +70,43 @@ def write_config(folder: Path, n_runs: int) -> Path:
     return path
 
 
-def dry_run(config: Path) -> tuple[float, int, float]:
-    """Seconds, jobs planned, and the highest memory (MB) of any child so far."""
+def dry_run(config: Path) -> dict[str, float]:
+    """Seconds of the wall and of the processor, jobs and files planned, highest memory (MB) of any child so far."""
     command = [sys.executable, "-m", "snakemake", "-n", "--cores", "2", "--configfile", str(config)]
-    start = time.perf_counter()
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    seconds = time.perf_counter() - start
-    total = next(line.split()[1] for line in run.stdout.splitlines() if line.startswith("total"))
-    return seconds, int(total), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    told = re.findall(r"^    (?:output|log|benchmark): (.+)$", run.stdout, re.MULTILINE)
+    return {
+        "dry_run_s": seconds,
+        "dry_run_processor_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+        "jobs": int(next(line.split()[1] for line in run.stdout.splitlines() if line.startswith("total"))),
+        "files": sum(line.count(", ") + 1 for line in told),
+        "peak_mb": after.ru_maxrss / 1024,
+    }
+
+
+def measure(name: str, n_subjects: int, n_runs: int) -> dict[str, object]:
+    """One study: indexed, then planned."""
+    with tempfile.TemporaryDirectory() as folder:
+        make_tree(Path(folder) / "bids", n_subjects, n_runs)
+        config = write_config(Path(folder), n_runs)
+        filled = fill_config(yaml.safe_load(config.read_text()), SCHEMA)
+        load, start, processor = os.getloadavg()[0], time.perf_counter(), time.process_time()
+        n_recordings = len(index_recordings(filled))
+        seconds = {"index_s": time.perf_counter() - start, "index_processor_s": time.process_time() - processor}
+        planned = dry_run(config)
+    row = {"study": name, "subjects": n_subjects, "recordings": n_recordings, "load": load} | seconds | planned
+    return row | {"files_a_subject": planned["files"] / n_subjects}
 
 
 def main() -> None:
     """Measure each study and write the JSON."""
     rows = []
-    for name, (n_subjects, n_runs) in STUDIES.items():
-        with tempfile.TemporaryDirectory() as folder:
-            make_tree(Path(folder) / "bids", n_subjects, n_runs)
-            config = write_config(Path(folder), n_runs)
-            filled = fill_config(yaml.safe_load(config.read_text()), SCHEMA)
-            start = time.perf_counter()
-            n_recordings = len(index_recordings(filled))
-            index_s = time.perf_counter() - start
-            seconds, jobs, memory = dry_run(config)
-        row = {"study": name, "recordings": n_recordings, "index_s": index_s, "dry_run_s": seconds, "jobs": jobs}
-        rows.append(row | {"peak_mb": memory})
-        print(json.dumps(rows[-1]))
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
-    facts = {"commit": commit.strip(), "machine": f"{platform.machine()}, {os.cpu_count()} cores", "rows": rows}
-    (ROOT / "benchmarks" / "results" / "scale.json").write_text(json.dumps(facts, indent=1) + "\n")
+    for name, sizes in STUDIES.items():
+        rows.append(measure(name, *sizes))
+        print(json.dumps(rows[-1]), flush=True)
+    write("scale", rows)
 
 
 if __name__ == "__main__":

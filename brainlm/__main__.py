@@ -39,6 +39,12 @@ def main(argv: list[str] | None = None) -> int:
             raise
         _tell(f"brainlm: {error}. Look at free space, quota, limits and permissions there.")
         return 1
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and type(error).__name__ != "OutOfMemoryError":  # torch's, not imported
+            raise
+        told = " ".join(str(error).split(". ")[0].split())
+        _tell(f"brainlm: memory ended ({told}). Give the job more, a larger graphics card, or device: cpu.")
+        return 1
     return 0
 
 

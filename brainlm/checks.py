@@ -99,13 +99,26 @@ def check_learning(config: dict) -> None:
 
 
 def check_options(config: dict) -> None:
-    """Stop before any job where the options for fMRIPrep cannot be split into words.
+    """Stop before any job where options for fMRIPrep cannot be split into words, or batches not into parts.
 
     Raises
     ------
     ConfigError
-        If a quotation mark is not closed.
+        If a quotation mark is not closed, a part of a batch would hold no text, or the container is not there.
     """
+    image = config["container"]
+    if image and "://" not in image and not Path(image).exists():
+        raise ConfigError(
+            f"container: expected an image, got {image}, which does not exist. Build it: apptainer build {image} "
+            "containers/brainlm.def."
+        )
+    decoder = config["decoder"]
+    parts = decoder["accumulation"] * decoder["processes"]
+    if decoder["batch_size"] < parts:
+        raise ConfigError(
+            f"decoder.batch_size: expected a text for each of {parts} parts (accumulation x processes), got "
+            f"{decoder['batch_size']}. Raise it, or lower the others."
+        )
     options = config["fmri"]["fmriprep"]["options"]
     try:
         shlex.split(options)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from brainlm.decoding.characters import END, START, Alphabet
+from brainlm.decoding.hardware import whole
 from brainlm.decoding.ngrams import Ngrams
 from brainlm.decoding.search import beam_search, sample_texts
 from brainlm.decoding.vocabulary import Vocabulary, parts_along
@@ -76,7 +77,8 @@ class CharacterDecoder(nn.Module):
         start = torch.full_like(characters[:, :1], START)
         inputs = torch.cat([start, characters[:, :-1]], dim=1)
         logits = self.transformer(inputs, encoder_hidden_states=self.memory(features)).logits
-        return logits + self.known(characters, features) @ self.weights
+        with whole(features.device):
+            return logits.float() + self.known(characters, features) @ self.weights
 
     def known(
         self, characters: Int[Tensor, "batch characters"], features: Float[Tensor, "batch parts width"]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from brainlm.decoding.encoder import BrainEncoder
+from brainlm.decoding.hardware import mixed, send
 from brainlm.decoding.refit import Ridge
 
 
@@ -86,9 +87,11 @@ def train_labels(
     )
     for update in range(1, updates + 1):
         rows = random.integers(len(volumes.label), size=batch_size)
-        brain = torch.from_numpy(np.asarray(volumes.series[rows], dtype=np.float32)).to(device)
-        label = torch.from_numpy(volumes.label[rows]).to(device)
-        contrast = cross_entropy(model.train()(brain), label)
+        brain = send(torch.from_numpy(np.asarray(volumes.series[rows], dtype=np.float32)), device)
+        label = send(torch.from_numpy(volumes.label[rows]), device)
+        with mixed(device):
+            scores = model.train()(brain)
+        contrast = cross_entropy(scores.float(), label)
         rate = model.encoder.gates.rate().mean()
         optimizer.zero_grad()
         (contrast + beta * rate).backward()

@@ -8,14 +8,16 @@ from 0 (an unconditional language model) to 1, one decoder serves every subject 
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from brainlm.decoding.decoder import CharacterDecoder, until_end
+from brainlm.decoding.hardware import join_gradients, mixed, place_among_processes, send, sum_over_processes
 from brainlm.decoding.ngrams import Ngrams
 from brainlm.decoding.progress import Keeper, Progress
 from brainlm.decoding.vocabulary import Vocabulary
@@ -69,6 +71,45 @@ def nats_per_character(
     return -decoder.log_likelihood(characters, features).sum() / until_end(characters).sum()
 
 
+class TextLoss(nn.Module):
+    """Nats of texts as a module, since gradients are joined over processes for a module's forward pass."""
+
+    def __init__(self, decoder: CharacterDecoder) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(
+        self, characters: Int[Tensor, "texts characters"], features: Float[Tensor, "texts parts features"]
+    ) -> Float[Tensor, ""]:
+        """Negative log-likelihood of all texts together."""
+        return -self.decoder.log_likelihood(characters, features).sum()
+
+
+def assign_gradients(
+    loss: nn.Module,
+    characters: Int[Tensor, "texts characters"],
+    features: Float[Tensor, "texts parts features"],
+    accumulation: int,
+    device: torch.device | str,
+) -> Float[Tensor, ""]:
+    """Add the gradient of nats a character over the batch, ``accumulation`` parts of it one after another.
+
+    ``loss`` is a :class:`TextLoss`, joined where several processes train; every process is given the whole batch and
+    works out its own texts. Returns their share of the nats a character.
+    """
+    rank, processes = place_among_processes()
+    n_characters = until_end(characters).sum()
+    parts = torch.arange(len(characters))[rank::processes].tensor_split(accumulation)
+    total = torch.zeros((), device=device)
+    for i, rows in enumerate(parts, 1):
+        with nullcontext() if i == len(parts) or processes == 1 else loss.no_sync():
+            with mixed(device):
+                nats = loss(send(characters[rows], device), send(features[rows], device)) / n_characters
+            (processes * nats).backward()  # joined gradients are means over processes
+        total = total + nats.detach()
+    return total
+
+
 def pretrain(
     decoder: CharacterDecoder,
     draw: Callable[[str, int, float], TextBatch],
@@ -80,13 +121,16 @@ def pretrain(
     seed: int = 0,
     device: torch.device | str = "cpu",
     keeper: Keeper | None = None,
+    accumulation: int = 1,
 ) -> Iterator[dict[str, float]]:
     """Train in place; every tenth of the way yields update, nats a character on validation text, and seconds.
 
     ``draw(part, n, progress)`` gives n texts of a part of the training text, named in ``unseen``, or of "validation";
     progress runs from 0 to 1. ``unseen`` holds n-grams that were not counted on that part: from counts of the very text
     that it learns, the decoder would learn to trust n-grams too much. ``random`` is what ``draw`` draws with.
-    ``keeper`` gets the progress at each tenth; one that has some already is gone on from.
+    ``keeper`` gets the progress at each tenth; one that has some already is gone on from. ``accumulation`` parts of a
+    batch are worked out one after another, in less memory. Where several processes train, each draws the same batches
+    and works out its share; the first one keeps the progress.
     """
     own, parts = decoder.ngrams, list(unseen)
     noise = torch.Generator().manual_seed(seed)
@@ -101,15 +145,15 @@ def pretrain(
     progress = Progress(decoder, optimizer, schedule, random, [noise])
     made, history = progress.restore(keeper)
     yield from list(history)
+    loss = join_gradients(TextLoss(decoder), device)
     start = time.perf_counter()
     for update in range(made + 1, updates + 1):
         part = parts[update % len(parts)]
         batch = draw(part, batch_size, update / updates)
         features = features_of(batch, noise)
-        decoder.ngrams = unseen[part]
-        loss = nats_per_character(decoder.train(), batch.characters.to(device), features.to(device))
+        decoder.train().ngrams = unseen[part]
         optimizer.zero_grad()
-        loss.backward()
+        nats = assign_gradients(loss, batch.characters, features, accumulation, device)
         torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
         optimizer.step()
         schedule.step()
@@ -122,12 +166,12 @@ def pretrain(
             history.append(
                 {
                     "update": update,
-                    "training": loss.item(),
+                    "training": sum_over_processes(nats).item(),
                     "validation": validated.item(),
                     "seconds": time.perf_counter() - start,
                 }
             )
-            progress.save(keeper, update, history)
+            progress.save(keeper if place_among_processes()[0] == 0 else None, update, history)
             yield history[-1]
 
 

@@ -13,6 +13,7 @@ from torch.nn.functional import avg_pool1d, cross_entropy, normalize
 
 from brainlm.decoding.eeg_encoder import EegEncoder
 from brainlm.decoding.encoder import BrainEncoder
+from brainlm.decoding.hardware import mixed, send
 from brainlm.decoding.progress import Keeper, Progress
 from brainlm.decoding.windows import StoryRun, Timing, usable_starts
 
@@ -145,14 +146,15 @@ class BrainModel(nn.Module):
 
 def loss_terms(model: BrainModel, batch: Segments, steps: int) -> dict[str, Float[Tensor, ""]]:
     """Contrast, error of content and timing, and the nats that the gates of either pass."""
-    content, content_rate = window_features(model.content, batch.brain, batch.subject, steps)
-    timing, timing_rate = window_features(model.rate, batch.brain, batch.subject, steps)
-    features, coordinates = content.flatten(0, 1), batch.coordinates.flatten(0, 1)
+    with mixed(batch.brain.device):
+        content, content_rate = window_features(model.content, batch.brain, batch.subject, steps)
+        timing, timing_rate = window_features(model.rate, batch.brain, batch.subject, steps)
+    features, coordinates = content.flatten(0, 1).float(), batch.coordinates.flatten(0, 1)
     same = overlapping(batch.place.flatten(0, 1), steps)
     return {
         "contrast": contrastive_loss(features, coordinates, same, model.log_scale.exp()),
         "content": (features - coordinates).square().mean(),
-        "timing": (timing - batch.rates).square().mean(),
+        "timing": (timing.float() - batch.rates).square().mean(),
         "rate": content_rate,
         "timing_rate": timing_rate,
     }
@@ -180,7 +182,7 @@ def train(
     """
     random = np.random.default_rng(seed)
     scale = fit_rate_scale(runs)
-    optimizer = _optimizer(model, learning_rate, gate_learning_rate, weight_decay)
+    optimizer = make_optimizer(model, learning_rate, gate_learning_rate, weight_decay)
     rates = [group["lr"] for group in optimizer.param_groups]
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=updates, pct_start=0.1)
     progress = Progress(model, optimizer, schedule, random)
@@ -213,11 +215,12 @@ def train(
 def to_device(batch: Segments, device: torch.device | str) -> Segments:
     """The same batch on ``device``."""
     return Segments(
-        *(part.to(device) for part in (batch.brain, batch.subject, batch.coordinates, batch.rates, batch.place))
+        *(send(part, device) for part in (batch.brain, batch.subject, batch.coordinates, batch.rates, batch.place))
     )
 
 
-def _optimizer(model: BrainModel, learning_rate: float, gate_rate: float, decay: float) -> torch.optim.Optimizer:
+def make_optimizer(model: BrainModel, learning_rate: float, gate_rate: float, decay: float) -> torch.optim.Optimizer:
+    """AdamW with a rate of their own for the gates, which do not decay."""
     gates = [p for name, p in model.named_parameters() if name.endswith("gates.logit")]
     others = [p for name, p in model.named_parameters() if not name.endswith("gates.logit")]
     return torch.optim.AdamW(

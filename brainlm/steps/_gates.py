@@ -8,6 +8,7 @@ from brainlm.decoding.progress import Keeper
 from brainlm.decoding.train import BrainModel, train
 from brainlm.decoding.windows import StoryRun, Timing
 from brainlm.errors import DataError
+from brainlm.steps._memory import within_memory
 
 logger = logging.getLogger(__name__)
 
@@ -25,23 +26,31 @@ def train_gates(
 
     Progress goes to ``keeper`` and on from there.
     """
-    named = ("batch_size", "learning_rate", "gate_learning_rate", "weight_decay")
-    history = []
-    steps = train(
-        model,
-        training,
-        timing,
-        options["updates"],
-        options["beta"],
-        **{n: options[n] for n in named},
-        seed=seed,
-        device=place,
-        keeper=keeper,
-    )
-    try:
-        for row in steps:
+
+    def work(options: dict, keeper: Keeper | None) -> list[dict]:
+        named = ("batch_size", "learning_rate", "gate_learning_rate", "weight_decay")
+        history = []
+        for row in train(
+            model,
+            training,
+            timing,
+            options["updates"],
+            options["beta"],
+            **{n: options[n] for n in named},
+            seed=seed,
+            device=place,
+            keeper=keeper,
+        ):
             logger.info("update %(update)d: contrast %(contrast).3f, rate %(rate).3f nats", row)
             history.append(row)
+        return history
+
+    try:
+        return within_memory(
+            lambda: work(options, keeper),
+            lambda size: work(options | {"updates": 2, "batch_size": size}, None),
+            "selector.batch_size",
+            options["batch_size"],
+        )
     except FloatingPointError as error:
         raise DataError(f"Training diverged: {error} See selector.learning_rate in the config.") from error
-    return history

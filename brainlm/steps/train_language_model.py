@@ -14,6 +14,7 @@ import torch
 
 from brainlm.decoding.characters import Alphabet
 from brainlm.decoding.decoder import CharacterDecoder
+from brainlm.decoding.hardware import place_among_processes
 from brainlm.decoding.language_model import TextBatch, divide, fit_words, pretrain, text_sampler
 from brainlm.decoding.ngrams import Ngrams, fit_ngrams
 from brainlm.decoding.vocabulary import Vocabulary
@@ -23,9 +24,11 @@ from brainlm.io.language import read_text
 from brainlm.io.store import read_index, save_table
 from brainlm.steps._checkpoint import Checkpoint
 from brainlm.steps._language import Language, save_language
+from brainlm.steps._memory import within_memory
 from brainlm.stimuli.embeddings import fit_embedding, join_tokens, label_embedding, tokenize
 from brainlm.stimuli.text_space import TextSpace, fit_text_space
 from brainlm.training.devices import resolve_device
+from brainlm.training.processes import spread
 
 logger = logging.getLogger(__name__)
 VALIDATION_SHARE = 0.05  # of the text, at its end
@@ -38,18 +41,48 @@ def train_language_model(*, index: Path, bids_root: Path, settings: dict, seed: 
     Tasks with labels and no story learn the labels instead. No recording and no transcript is read. Writes the folder
     ``out``: model.safetensors, model.json, embedding.npz, history.tsv.
     """
-    place = resolve_device(device)
+    work = partial(_train, index, bids_root, settings, seed, out)
+    spread(work, settings["decoder"]["processes"], resolve_device(device), "decoder.processes")
+
+
+def _train(index: Path, bids_root: Path, settings: dict, seed: int, out: Path, place: torch.device) -> None:
     torch.manual_seed(seed)
     options = settings["decoder"]
     if any(task["use"] == "story" for task in settings["tasks"].values()):
-        lesson = _learn_text(bids_root, options, seed)
+        lesson = learn_text(bids_root, options, seed)
     else:
         lesson = _learn_labels(index, bids_root, settings, seed)
-    decoder = _build_decoder(lesson, options).to(place)
-    unseen = {name: ngrams.to(place) for name, ngrams in lesson.unseen.items()}
+    decoder = build_decoder(lesson, options).to(place)
     checkpoint = Checkpoint.of(
         out, "train_language_model", settings=settings, seed=seed, text=lesson.digest, device=place.type
     )
+
+    def attempt(size: int) -> None:
+        _pretrain(decoder, lesson, options | {"updates": 2, "batch_size": size}, seed, place, None)
+
+    history = within_memory(
+        lambda: _pretrain(decoder, lesson, options, seed, place, checkpoint),
+        attempt if options["processes"] == 1 else None,  # one process alone would wait for the others
+        "decoder.batch_size",
+        options["batch_size"],
+        instead=", or raise decoder.accumulation until its parts are as small",
+    )
+    if place_among_processes()[0] > 0:
+        return
+    save_language(out, Language(decoder.cpu(), lesson.space, lesson.shares, lesson.source))
+    save_table(out / "history.tsv", pd.DataFrame(history))
+    checkpoint.remove()
+
+
+def _pretrain(
+    decoder: CharacterDecoder,
+    lesson: "Lesson",
+    options: dict,
+    seed: int,
+    place: torch.device,
+    keeper: Checkpoint | None,
+) -> list[dict]:
+    unseen = {name: ngrams.to(place) for name, ngrams in lesson.unseen.items()}
     history = []
     for row in pretrain(
         decoder,
@@ -57,16 +90,16 @@ def train_language_model(*, index: Path, bids_root: Path, settings: dict, seed: 
         unseen,
         options["updates"],
         lesson.random,
-        learning_rate=options["learning_rate"],
-        seed=seed,
-        device=place,
-        keeper=checkpoint,
+        options["batch_size"],
+        options["learning_rate"],
+        seed,
+        place,
+        keeper,
+        options["accumulation"],
     ):
         logger.info("update %(update)d: %(validation).3f nats a character on validation text", row)
         history.append(row)
-    save_language(out, Language(decoder.cpu(), lesson.space, lesson.shares, lesson.source))
-    save_table(out / "history.tsv", pd.DataFrame(history))
-    checkpoint.remove()
+    return history
 
 
 @dataclass(frozen=True)
@@ -93,7 +126,8 @@ class Lesson:
         ).hexdigest()
 
 
-def _build_decoder(lesson: Lesson, options: dict) -> CharacterDecoder:
+def build_decoder(lesson: Lesson, options: dict) -> CharacterDecoder:
+    """An untrained decoder of the config's size for a lesson; words are fitted to content already."""
     words = sorted(lesson.shares, key=lesson.shares.get, reverse=True)[:MOST_WORDS]
     alone = [word for word in words if join_tokens([word, word]) == word + word]
     n_content = lesson.space.rotation.shape[1]
@@ -105,7 +139,8 @@ def _build_decoder(lesson: Lesson, options: dict) -> CharacterDecoder:
     return CharacterDecoder(lesson.alphabet, lesson.ngrams, vocabulary, *sizes, parts=lesson.parts)
 
 
-def _learn_text(bids_root: Path, options: dict, seed: int) -> Lesson:
+def learn_text(bids_root: Path, options: dict, seed: int) -> Lesson:
+    """Vectors, space, alphabet and n-grams of the text that ``options`` (section ``decoder``) name."""
     lines = [tokenize(line) for line in read_text(bids_root / options["text"])]
     stream = [token for line in lines for token in line]
     shortest, most = options["window_tokens"]

@@ -4,13 +4,9 @@ from itertools import islice
 
 import numpy as np
 import torch
+from small_decoder import learn, make_decoder
 
-from brainlm.decoding.characters import Alphabet
-from brainlm.decoding.decoder import CharacterDecoder
-from brainlm.decoding.language_model import TextBatch, pretrain
-from brainlm.decoding.ngrams import fit_ngrams
 from brainlm.decoding.train import BrainModel, train
-from brainlm.decoding.vocabulary import Vocabulary
 from brainlm.decoding.windows import StoryRun, Timing
 from brainlm.steps._checkpoint import Checkpoint, digest_runs
 
@@ -43,20 +39,9 @@ def train_gates(keeper, stop_after: int | None = None) -> tuple[list[dict], dict
 
 
 def write(keeper, stop_after: int | None = None) -> tuple[list[dict], dict]:
-    torch.manual_seed(3)
-    alphabet, text = Alphabet(" ab"), "ab a ab ab b a ab "
-    vocabulary = Vocabulary(["ab", "a", "b"], [0.4, 0.4, 0.2], alphabet, 3, [])
-    ngrams = fit_ngrams([text], alphabet, order=2)
-    decoder = CharacterDecoder(alphabet, ngrams, vocabulary, width=4, longest=9, size=16, layers=1, heads=2)
-    random = np.random.default_rng(1)
-
-    def draw(part: str, n: int, progress: float) -> TextBatch:
-        starts = random.integers(0, 9, n)
-        coordinates = torch.as_tensor(random.standard_normal((n, 1, 3)), dtype=torch.float32)
-        return TextBatch(alphabet.batch([text[i : i + 8] for i in starts]), coordinates)
-
-    rows = pretrain(decoder, draw, {"all": ngrams}, 20, random, batch_size=4, keeper=keeper)
-    return list(islice(rows, stop_after)), {name: value.clone() for name, value in decoder.state_dict().items()}
+    decoder = make_decoder()
+    rows = list(islice(learn(decoder, keeper=keeper), stop_after))
+    return rows, {name: value.clone() for name, value in decoder.state_dict().items()}
 
 
 def without_seconds(rows: list[dict]) -> list[dict]:

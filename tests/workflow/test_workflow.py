@@ -192,13 +192,6 @@ def test_numbers_given_on_the_command_line_are_numbers_and_labels_stay_text():
         fill_config(told | {"decoder": {"updates": "many"}}, SCHEMA)
 
 
-def test_environment_yml_holds_the_same_pins():
-    pins = [line.strip() for line in (ROOT / "constraints.txt").read_text().splitlines()]
-    pins = [line for line in pins if line and not line.startswith("#")]
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
-    assert environment["dependencies"][-1]["pip"] == pins
-
-
 def test_every_key_is_described_and_listed():
     listed = (ROOT / "config" / "README.md").read_text()
 

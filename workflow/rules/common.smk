@@ -29,6 +29,15 @@ try:
 except BrainlmError as error:
     sys.exit(f"brainlm: {error}")
 
+CONTAINERS = {"apptainer", "singularity"} & {
+    str(method) for method in workflow.deployment_settings.deployment_method
+}
+if config["container"] and not CONTAINERS:
+    sys.exit(
+        f"brainlm: container: expected --software-deployment-method apptainer beside {config['container']}, got none. "
+        "Add it, or leave container out."
+    )
+
 lead()
 RESULTS = config["results_dir"]
 ROOT = config["bids_root"]

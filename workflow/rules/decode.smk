@@ -72,8 +72,9 @@ rule train_language_model:
         f"{RESULTS}/benchmarks/train_language_model.tsv"
     conda:
         "../../environment.yml"
+    threads: 1 if GPU else config["decoder"]["processes"]
     resources:
-        gpu=GPU,
+        gpu=GPU * config["decoder"]["processes"],
         mem_mb=grow(2000, 4),
         runtime=grow(120),
     params:

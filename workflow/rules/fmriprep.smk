@@ -2,11 +2,7 @@
 import shlex
 import shutil
 
-if (
-    not {"apptainer", "singularity"}
-    & {str(method) for method in workflow.deployment_settings.deployment_method}
-    and shutil.which("fmriprep") is None
-):
+if not CONTAINERS and shutil.which("fmriprep") is None:
     sys.exit(
         "brainlm: fmri.engine: fmriprep needs its container (add --software-deployment-method apptainer) or the "
         "program fmriprep; got neither. Or use fmri.engine: brainlm."

@@ -1,0 +1,56 @@
+"""Benchmarks of training run small on any machine, and the page of figures is what the files of results say."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*command: str) -> subprocess.CompletedProcess:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def test_without_a_card_one_line_says_that_nothing_was_measured(tmp_path):
+    done = run("benchmarks/gpu.py", "--out", str(tmp_path))
+    assert done.returncode == 0 and done.stdout.startswith("no GPU: ") and done.stdout.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_updates_are_measured_part_by_part_on_any_machine(tmp_path):
+    done = run("benchmarks/gpu.py", "--size", "tiny", "--compile", "off", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    assert [row["model"] for row in found["rows"]] == ["selector", "decoder"]
+    for row in found["rows"]:
+        assert set(row["seconds_apart"]) == {"loader", "forward", "backward", "optimizer"}
+        assert 0 < row["share_of_peak"] < 1 and 0 <= row["loader_stall"] < 1 and row["flop_byte"] > 0
+
+
+def test_operations_and_bytes_are_counted_as_by_hand():
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+    from update_speed import Traffic
+
+    one, other = torch.ones(3, 5), torch.ones(5, 7)
+    with FlopCounterMode(display=False) as counter, Traffic() as traffic:
+        product = one @ other
+        product.T  # noqa: B018  a view moves nothing
+        product.add_(1.0)
+    assert counter.get_total_flops() == 2 * 3 * 5 * 7
+    assert traffic.bytes == 4 * (15 + 35 + 21) + 4 * (21 + 21)
+
+
+def test_the_page_says_what_the_results_say(tmp_path):
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    from benchmark_page import tables
+
+    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    for name, table in tables().items():
+        assert f"<!-- {name} -->\n{table}\n<!-- end {name} -->\n" in page, (
+            f"{name}: python benchmarks/benchmark_page.py"
+        )
