@@ -3,10 +3,10 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from brainlm.checks import (
@@ -52,8 +52,16 @@ def stamp(config: dict, step: str, *modules: str) -> str:
 
 
 def grow(base: int, per_mb: float = 0) -> Callable:
-    """A resource of a rule: ``base`` and so much for each MB of input, times the attempt."""
-    return lambda wildcards, input, attempt: int(attempt * (base + per_mb * input.size_mb))
+    """A resource of a rule: ``base`` and so much for each MB of input, times the attempt.
+
+    Input that is still to be made raises FileNotFoundError, which Snakemake takes for "not known yet".
+    """
+    if not per_mb:
+        return lambda wildcards, attempt: int(attempt * base)
+    # not input.size_mb, which starts an event loop a job
+    return lambda wildcards, input, attempt: int(
+        attempt * (base + per_mb * sum(Path(path).stat().st_size for path in input) / 2**20)
+    )
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ class Plan:
     config: dict
     table: pd.DataFrame  # the run table without excluded recordings
     must_simulate: bool
-    _places: dict = field(default_factory=dict, repr=False, compare=False)  # rows by column and value
+    _places: dict = field(default_factory=dict, repr=False, compare=False)  # rows by columns and values
 
     @classmethod
     def of(cls, config: dict, main: bool = True, dry_run: bool = False) -> "Plan":
@@ -179,8 +187,7 @@ class Plan:
 
     def preprocessed(self, folder: str, modality: str, subject: str | None, uses: tuple[str, ...] = ()) -> list[str]:
         """Main derivatives of the recordings of a modality, a subject (None: all) and some uses (none: any)."""
-        rows = self.table[self.table["modality"] == modality]
-        rows = rows if subject is None else rows[rows["subject"] == subject]
+        rows = self._select(modality=modality, **({} if subject is None else {"subject": subject}))
         rows = rows[rows["use"].isin(uses)] if uses else rows
         ending = "model_timeseries.npy" if modality == "fmri" else "preproc_eeg.fif"
         return [f"{folder}/brainlm-{modality}/{name}_desc-{ending}" for name in rows["recording"]]
@@ -312,13 +319,13 @@ class Plan:
         return self._select(**values)
 
     def _select(self, **values: str) -> pd.DataFrame:
-        """Rows with these values, by a list of places a value, made once: each of many jobs asks for a few rows."""
-        places = np.arange(len(self.table))
-        for column, value in values.items():
-            if column not in self._places:
-                self._places[column] = self.table.groupby(column).indices
-            places = np.intersect1d(places, self._places[column].get(value, []), assume_unique=True).astype(int)
-        return self.table.iloc[places]
+        """Rows with these values, by lists of places made once: each of many jobs asks for a few rows."""
+        if not values:
+            return self.table
+        columns, key = zip(*sorted(values.items()), strict=True)
+        if columns not in self._places:
+            self._places[columns] = self.table.groupby(list(columns) if len(columns) > 1 else columns[0]).indices
+        return self.table.iloc[self._places[columns].get(key if len(key) > 1 else key[0], [])]
 
     def _fingerprint(self, rows: pd.DataFrame) -> str:
         text = rows.to_csv(index=False) + (as_json(self._origin()) if self.config["simulate"] else "")
@@ -332,7 +339,11 @@ class Plan:
         return self.config["simulate"] | strength | {"code": code_version("brainlm.steps.simulate")}
 
     def _decoded_use(self, modality: str = "fmri") -> str:
-        return "story" if modality == "eeg" or "story" in set(self.table["use"]) else "labels"
+        return "story" if modality == "eeg" or self._tells_stories else "labels"
+
+    @cached_property
+    def _tells_stories(self) -> bool:
+        return "story" in set(self.table["use"])
 
     def _decoded_subjects(self, modality: str, wanted: str | list[str]) -> list[str]:
         rows = self.table[(self.table["modality"] == modality) & (self.table["use"] == self._decoded_use(modality))]

@@ -1,28 +1,38 @@
 """Benchmarks of training run small on any machine, and the page of figures is what the files of results say."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 ROOT = Path(__file__).parents[1]
 
 
-def run(*command: str) -> subprocess.CompletedProcess:
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
+@pytest.fixture
+def measure_on_card(monkeypatch, tmp_path):
+    """``python benchmarks/gpu.py`` in this process."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    import gpu
+
+    def call(*options: str) -> None:
+        monkeypatch.setattr("sys.argv", ["gpu.py", "--out", str(tmp_path), *options])
+        gpu.main()
+
+    return call
 
 
-def test_without_a_card_one_line_says_that_nothing_was_measured(tmp_path):
-    done = run("benchmarks/gpu.py", "--out", str(tmp_path))
-    assert done.returncode == 0 and done.stdout.startswith("no GPU: ") and done.stdout.count("\n") == 1
+def test_without_a_card_one_line_says_that_nothing_was_measured(measure_on_card, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    measure_on_card()
+    told = capsys.readouterr().out
+    assert told.startswith("no GPU: ") and told.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
 
-def test_updates_are_measured_part_by_part_on_any_machine(tmp_path):
-    done = run("benchmarks/gpu.py", "--size", "tiny", "--compile", "off", "--out", str(tmp_path))
-    assert done.returncode == 0, done.stderr
+def test_updates_are_measured_part_by_part_on_any_machine(measure_on_card, tmp_path):
+    measure_on_card("--size", "tiny", "--compile", "off")
     found = json.loads((tmp_path / "gpu.json").read_text())
     assert [row["model"] for row in found["rows"]] == ["selector", "decoder"]
     for row in found["rows"]:
@@ -30,10 +40,8 @@ def test_updates_are_measured_part_by_part_on_any_machine(tmp_path):
         assert 0 < row["share_of_peak"] < 1 and 0 <= row["loader_stall"] < 1 and row["flop_byte"] > 0
 
 
-def test_operations_and_bytes_are_counted_as_by_hand():
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
+def test_operations_and_bytes_are_counted_as_by_hand(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
     from update_speed import Traffic
 
     one, other = torch.ones(3, 5), torch.ones(5, 7)
@@ -45,8 +53,8 @@ def test_operations_and_bytes_are_counted_as_by_hand():
     assert traffic.bytes == 4 * (15 + 35 + 21) + 4 * (21 + 21)
 
 
-def test_the_page_says_what_the_results_say(tmp_path):
-    sys.path.insert(0, str(ROOT / "benchmarks"))
+def test_the_page_says_what_the_results_say(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
     from benchmark_page import tables
 
     page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")

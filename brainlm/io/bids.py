@@ -2,6 +2,7 @@
 
 import difflib
 import logging
+import math
 import re
 from pathlib import Path
 
@@ -115,23 +116,34 @@ def read_events(path: Path) -> pd.DataFrame:
     if missing:
         raise DataError(f"{path}: expected columns onset, duration, trial_type; {', '.join(sorted(missing))} missing.")
     for column in ("onset", "duration"):
-        numbers = pd.to_numeric(table[column].replace("n/a", "0" if column == "duration" else "n/a"), errors="coerce")
-        if numbers.isna().any():
-            bad = table.loc[numbers.isna(), column].iloc[0]
-            raise DataError(f"{path}: expected numbers in {column}, got {bad!r}. Mend the cell.")
-        table[column] = numbers
+        table[column] = [_seconds(path, column, cell) for cell in table[column]]
     if table.empty:
         raise DataError(f"{path}: expected at least one event, got a header alone. Add the events, or exclude the run.")
-    if (table["duration"] < 0).any():
-        bad = table.loc[table["duration"] < 0].iloc[0]
-        raise DataError(f"{path}: the event at {bad['onset']:g} s lasts {bad['duration']:g} s. Mend the duration.")
-    twice = table[table.duplicated(["onset", "trial_type"])]
-    if len(twice):
-        bad = twice.iloc[0]
-        raise DataError(f"{path}: the event {bad['trial_type']!r} at {bad['onset']:g} s stands twice. Remove one.")
-    if not table["onset"].is_monotonic_increasing:
-        logger.warning("%s: events are not in order of onset; they are sorted", path)
-    return table.sort_values("onset", ignore_index=True)
+    onset, duration, kind = (table[name].tolist() for name in ("onset", "duration", "trial_type"))
+    if min(duration) < 0:
+        bad = next(i for i, value in enumerate(duration) if value < 0)
+        raise DataError(f"{path}: the event at {onset[bad]:g} s lasts {duration[bad]:g} s. Mend the duration.")
+    seen: set[tuple[float, str]] = set()
+    for event in zip(onset, kind, strict=True):
+        if event in seen:
+            raise DataError(f"{path}: the event {event[1]!r} at {event[0]:g} s stands twice. Remove one.")
+        seen.add(event)
+    if onset == sorted(onset):
+        return table
+    logger.warning("%s: events are not in order of onset; they are sorted", path)
+    return table.sort_values("onset", ignore_index=True, kind="stable")
+
+
+def _seconds(path: Path, column: str, cell: str) -> float:
+    if cell == "n/a" and column == "duration":
+        return 0.0
+    try:
+        number = float(cell)
+    except ValueError:
+        number = math.nan
+    if math.isnan(number) or "_" in cell:  # float takes 1_000
+        raise DataError(f"{path}: expected numbers in {column}, got {cell!r}. Mend the cell.")
+    return number
 
 
 def story_onset(events: pd.DataFrame) -> float:
@@ -229,13 +241,14 @@ def _examine(root: Path, row: dict[str, str], config: dict) -> dict[str, str]:
     header = _header(root, row, config)
     events = read_events(root / row["events"])
     _check_described(root, row["events"], events)
-    late = events[events["onset"] + 1e-6 > header.duration_s]
+    onset, duration = events["onset"].to_numpy(), events["duration"].to_numpy()
+    late = onset[onset + 1e-6 > header.duration_s]
     if len(late):
         raise DataError(
-            f"{root / row['events']}: event at {late['onset'].iloc[0]:g} s starts after the end of the recording "
+            f"{root / row['events']}: event at {late[0]:g} s starts after the end of the recording "
             f"({header.duration_s:g} s). Mend the onset, or exclude {row['recording']}."
         )
-    ends = (events["onset"] + events["duration"]).max()
+    ends = (onset + duration).max()
     if ends > header.duration_s + 1:
         logger.warning(
             "%s: an event ends at %g s, after the end of the recording (%g s)", row["events"], ends, header.duration_s

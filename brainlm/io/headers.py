@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import nibabel as nib
@@ -65,10 +66,18 @@ def sidecar(root: Path, path: str) -> dict:
     folder = root
     for part in ["", *Path(path).parts[:-1]]:
         folder = folder / part
-        for file in sorted(folder.glob(f"*_{suffix}.json"), key=lambda f: len(f.name)):
-            if set(file.stem.split("_")[:-1]) <= set(entities):
-                content |= _json(file)
+        for name in _json_names(folder, folder.stat().st_mtime_ns) if folder.is_dir() else ():
+            told = name.removesuffix(".json").split("_")
+            if told[-1] == suffix and set(told[:-1]) <= set(entities):
+                content |= _json(folder / name)
     return content
+
+
+@lru_cache(maxsize=4096)
+def _json_names(folder: Path, changed_ns: int) -> tuple[str, ...]:
+    """JSON files of a folder, short names first; each recording asks for those of the folders above it again."""
+    names = [path.name for path in folder.iterdir() if path.suffix == ".json"]
+    return tuple(sorted(names, key=lambda name: (len(name), name)))
 
 
 def entities(name: str) -> dict[str, str]:

@@ -38,8 +38,6 @@ rule report_subject:
         page=f"{RESULTS}/reports/sub-{{subject}}.html",
     log:
         f"{RESULTS}/logs/report/sub-{{subject}}.log",
-    group:
-        "pages"
     conda:
         "../../environment.yml"
     resources:
