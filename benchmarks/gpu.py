@@ -22,27 +22,34 @@ from brainlm.training.devices import resolve_device
 TIMING = Timing(t_r=2.0, lag=1, delays=5, steps=6)  # windows that see 10 volumes
 SIZES = {
     "real": {"grid": (84, 84, 54), "volumes": 300, "wide": {"size": 768, "layers": 12, "heads": 12}, "matrix": 8192},
-    "tiny": {"grid": (8, 8, 6), "volumes": 40, "wide": {"size": 16, "layers": 1, "heads": 2}, "matrix": 128},
+    "tiny": {
+        "grid": (8, 8, 6),
+        "volumes": 40,
+        "wide": {"size": 16, "layers": 1, "heads": 2, "characters": 12_000},
+        "matrix": 128,
+    },
 }
-LARGEST = {"real": 4096, "tiny": 4}  # batch
+LARGEST = {"real": 4096, "tiny": 2}  # batch
 
 
 def fill(make: Callable[[int], Trainee], most: int) -> Trainee:
     """The trainee with the largest batch of 2, 4, 8, ... ``most`` whose updates fit in memory."""
-    size, fitting = 2, None
-    while size <= most:
+    size = 2
+    while True:
         try:
             trainee = make(size)
             update(trainee, trainee.draw())
         except torch.OutOfMemoryError:
             break
-        fitting, size = size, 2 * size
-        del trainee
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-    if fitting is None:
+        if size == most:
+            return trainee
+        size *= 2
+        del trainee  # before the next one is made
+        torch.cuda.empty_cache()
+    if size == 2:
         raise SystemExit("no GPU with enough memory: a batch of 2 does not fit; nothing was measured")
-    return make(fitting)
+    torch.cuda.empty_cache()
+    return make(size // 2)
 
 
 def compiled(trainee: Trainee) -> Trainee:

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from brainlm.decoding.language_model import TextLoss, features_of
 from brainlm.decoding.train import BrainModel, draw_segments, fit_rate_scale, loss_terms, make_optimizer, to_device
 from brainlm.decoding.windows import StoryRun, Timing
 from brainlm.simulate.stories import language, language_model_text
-from brainlm.steps.train_language_model import build_decoder, learn_text
+from brainlm.steps.train_language_model import Lesson, build_decoder, learn_text
 
 SETTINGS = fill_config({"bids_root": "x", "results_dir": "y", "tasks": {"story": {"use": "story"}}}, SCHEMA)
 
@@ -95,12 +96,7 @@ def _noise_run(
 
 def decoder(device: torch.device, characters: int = 60_000, **changed: object) -> Trainee:
     """The character decoder on simulated text, with the config's defaults but for what is ``changed``."""
-    options, random = SETTINGS["decoder"] | changed, np.random.default_rng(0)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / options["text"]
-        path.parent.mkdir(parents=True)
-        path.write_text(language_model_text(language("en"), characters, random, set()), encoding="utf-8")
-        lesson = learn_text(Path(folder), options, 0)
+    options, lesson = SETTINGS["decoder"] | changed, _lesson(characters)
     model = build_decoder(lesson, options).to(device).train()
     nats, noise = TextLoss(model), torch.Generator().manual_seed(0)
 
@@ -117,6 +113,16 @@ def decoder(device: torch.device, characters: int = 60_000, **changed: object) -
     sizes = {name: options[name] for name in named} | {"longest": lesson.longest, "alphabet": len(lesson.alphabet)}
     rate = torch.optim.AdamW(model.parameters(), lr=1e-4)
     return Trainee("decoder", model, rate, draw, loss, options["batch_size"], "texts", sizes)
+
+
+@lru_cache
+def _lesson(characters: int) -> Lesson:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / SETTINGS["decoder"]["text"]
+        path.parent.mkdir(parents=True)
+        text = language_model_text(language("en"), characters, np.random.default_rng(0), set())
+        path.write_text(text, encoding="utf-8")
+        return learn_text(Path(folder), SETTINGS["decoder"], 0)
 
 
 def measure(trainee: Trainee, peak: dict[str, float], device: torch.device, repeats: int) -> dict[str, object]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import yaml
 
 RUN = "sub-01/func/sub-01_task-see"
 EVENTS = "onset\tduration\ttrial_type\n2\t4\t01\n10\t4\t02\n"
@@ -37,3 +38,19 @@ def write_events(root: Path, text: str) -> None:
 
 def make_config(root: Path, use: str = "labels", **more: object) -> dict:
     return {"bids_root": str(root), "tasks": {"see": {"use": use}}, "stimuli": {"folder": "stimuli"}} | more
+
+
+def write_study(folder: Path, **fmri: object) -> str:
+    """The tree and a config that preprocesses it."""
+    root = make_tree(folder)
+    config = {
+        "bids_root": str(root),
+        "results_dir": str(folder / "results"),
+        "tasks": {"see": {"use": "labels"}},
+        "fmri": fmri,
+        "evaluation": {"protocols": {}},
+        "learning": {"learning_rules": {}},
+    }
+    path = folder / "own.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return str(path)

@@ -4,24 +4,8 @@ import os
 import re
 
 import pytest
-import yaml
 from running import snakemake
-from small_tree import make_tree
-
-
-def write_config(tmp_path, **fmri: object) -> str:
-    root = make_tree(tmp_path)
-    config = {
-        "bids_root": str(root),
-        "results_dir": str(tmp_path / "results"),
-        "tasks": {"see": {"use": "labels"}},
-        "fmri": fmri,
-        "evaluation": {"protocols": {}},
-        "learning": {"learning_rules": {}},
-    }
-    path = tmp_path / "own.yaml"
-    path.write_text(yaml.safe_dump(config))
-    return str(path)
+from small_tree import write_study
 
 
 @pytest.fixture
@@ -44,7 +28,7 @@ def apptainer(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("apptainer")
 def test_fmriprep_is_a_job_a_subject_in_its_container(tmp_path, licence):
     told = {"engine": "fmriprep", "resolution": "2", "fmriprep": {"license": licence}}
-    config = write_config(tmp_path, **told)
+    config = write_study(tmp_path, **told)
     run = snakemake("preprocess", "-n", "-p", "--configfile", config, "--software-deployment-method", "apptainer")
     assert run.returncode == 0, run.stderr
     text = run.stdout + run.stderr
@@ -54,21 +38,21 @@ def test_fmriprep_is_a_job_a_subject_in_its_container(tmp_path, licence):
 
 
 def test_fmriprep_without_container_or_program_is_one_line(tmp_path, licence):
-    config = write_config(tmp_path, engine="fmriprep", fmriprep={"license": licence})
+    config = write_study(tmp_path, engine="fmriprep", fmriprep={"license": licence})
     run = snakemake("preprocess", "-n", "--configfile", config)
     told = [line for line in run.stderr.splitlines() if "brainlm:" in line]
     assert run.returncode == 1 and len(told) == 1 and "--software-deployment-method apptainer" in told[0]
 
 
 def test_a_licence_that_is_not_there_is_one_line(tmp_path):
-    run = snakemake("-n", "--configfile", write_config(tmp_path, engine="fmriprep"))
+    run = snakemake("-n", "--configfile", write_study(tmp_path, engine="fmriprep"))
     told = [line for line in run.stderr.splitlines() if "brainlm:" in line]
     assert run.returncode == 1 and len(told) == 1 and "FreeSurfer's licence" in told[0]
 
 
 def test_a_folder_of_fmriprep_without_the_run_is_one_line(tmp_path):
     (tmp_path / "fmriprep").mkdir()
-    config = write_config(tmp_path, engine="fmriprep-derivatives", derivatives=str(tmp_path / "fmriprep"))
+    config = write_study(tmp_path, engine="fmriprep-derivatives", derivatives=str(tmp_path / "fmriprep"))
     run = snakemake("-n", "--configfile", config)
     told = [line for line in run.stderr.splitlines() if "brainlm:" in line]
     assert run.returncode == 1 and len(told) == 1 and "no preprocessed series of it at all" in told[0]

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 from running import snakemake
-from test_engines import write_config
+from small_tree import write_study
+
+from brainlm.checks import check_options
+from brainlm.config import SCHEMA, fill_config
+from brainlm.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 RECIPE = (ROOT / "containers" / "brainlm.def").read_text()
@@ -76,25 +80,32 @@ def apptainer(tmp_path, monkeypatch):
     return tmp_path / "told"
 
 
+@pytest.mark.slow
 def test_jobs_run_in_the_image_that_the_config_names(tmp_path, apptainer):
     image = tmp_path / "brainlm.sif"
     image.touch()
-    config = write_config(tmp_path, grid="native", mask="all", motion_correction=False, slice_timing=False)
-    told = ("--configfile", config, "--config", f"container={image}", "--software-deployment-method", "apptainer")
-    run = snakemake("preprocess", *told, "--workflow-profile", "none")
+    plain = {"grid": "native", "mask": "all", "confounds": [], "motion_correction": False, "slice_timing": False}
+    told = ("--configfile", write_study(tmp_path, **plain), "--config", f"container={image}")
+    run = snakemake("preprocess", *told, "--software-deployment-method", "apptainer")
     assert run.returncode == 0, run.stderr[-2000:]
-    assert f"{image}" in apptainer.read_text() and "brainlm preprocess_fmri" in apptainer.read_text()
+    assert f"{image} bash -c" in apptainer.read_text() and "brainlm preprocess_fmri" in apptainer.read_text()
+
+
+def test_an_image_without_apptainer_is_one_line_before_any_job(tmp_path):
+    run = snakemake("-n", "--configfile", write_study(tmp_path), "--config", "container=docker://x/y")
+    told = [line for line in run.stderr.splitlines() if "brainlm:" in line]
+    assert run.returncode == 1 and len(told) == 1 and "Traceback" not in run.stderr
+    assert "expected --software-deployment-method apptainer beside docker://x/y, got none" in told[0]
 
 
 @pytest.mark.parametrize(
-    ("image", "options", "message"),
+    ("fault", "message"),
     [
-        ("nowhere.sif", ["--software-deployment-method", "apptainer"], "apptainer build nowhere.sif"),
-        ("docker://x/y", [], "expected --software-deployment-method apptainer beside docker://x/y, got none"),
+        ({"container": "nowhere.sif"}, "container: expected an image, got nowhere.sif, which does not exist"),
+        ({"decoder": {"batch_size": 5, "accumulation": 3, "processes": 2}}, "expected a text for each of 6 parts"),
     ],
 )
-@pytest.mark.usefixtures("apptainer")
-def test_an_image_that_cannot_be_used_is_one_line_before_any_job(tmp_path, image, options, message):
-    run = snakemake("-n", "--configfile", write_config(tmp_path), "--config", f"container={image}", *options)
-    told = [line for line in run.stderr.splitlines() if "brainlm:" in line]
-    assert run.returncode == 1 and len(told) == 1 and message in told[0] and "Traceback" not in run.stderr
+def test_options_that_cannot_be_kept_stop_before_any_job(fault, message):
+    config = {"bids_root": "x", "results_dir": "y", "tasks": {"story": {"use": "story"}}} | fault
+    with pytest.raises(ConfigError, match=message):
+        check_options(fill_config(config, SCHEMA))
