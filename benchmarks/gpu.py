@@ -20,14 +20,11 @@ from brainlm.decoding.windows import Timing
 from brainlm.training.devices import resolve_device
 
 TIMING = Timing(t_r=2.0, lag=1, delays=5, steps=6)  # windows that see 10 volumes
+WIDE = {"size": 768, "layers": 12, "heads": 12}
+NARROW = {"size": 16, "layers": 1, "heads": 2, "characters": 12_000}
 SIZES = {
-    "real": {"grid": (84, 84, 54), "volumes": 300, "wide": {"size": 768, "layers": 12, "heads": 12}, "matrix": 8192},
-    "tiny": {
-        "grid": (8, 8, 6),
-        "volumes": 40,
-        "wide": {"size": 16, "layers": 1, "heads": 2, "characters": 12_000},
-        "matrix": 128,
-    },
+    "real": {"grid": (84, 84, 54), "volumes": 300, "decoder": WIDE, "matrix": 8192},
+    "tiny": {"grid": (8, 8, 6), "volumes": 40, "decoder": NARROW, "matrix": 128},
 }
 LARGEST = {"real": 4096, "tiny": 2}  # batch
 
@@ -46,6 +43,7 @@ def fill(make: Callable[[int], Trainee], most: int) -> Trainee:
         size *= 2
         del trainee  # before the next one is made
         torch.cuda.empty_cache()
+    trainee = None  # the one that did not fit
     if size == 2:
         raise SystemExit("no GPU with enough memory: a batch of 2 does not fit; nothing was measured")
     torch.cuda.empty_cache()
@@ -74,7 +72,7 @@ def main() -> None:
     peak = measured_peak(device, size["matrix"])
     makers = {
         "selector": lambda batch: selector(size["grid"], TIMING, batch, 1, size["volumes"], device),
-        "decoder": lambda batch: decoder(device, batch_size=batch, **size["wide"]),
+        "decoder": lambda batch: decoder(device, batch_size=batch, **size["decoder"]),
     }
     rows = []
     for make in makers.values():

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 from running import places, snakemake
+from watching import jobs, noted, strangers, watch
 
 from brainlm.checks import check_decoding
 from brainlm.config import SCHEMA, fill_config
@@ -220,8 +221,19 @@ RERUNS = [
 ]
 
 
+def check_what_was_opened(study: Path, notes: Path) -> None:
+    """No step called another machine, or opened another subject's or recording's files than its job is about."""
+    steps = noted(notes)
+    assert {command[0] for command, _, _ in steps} >= {"preprocess_fmri", "train_decoder", "rsa", "report_subject"}
+    assert all(opened for _, opened, _ in steps)
+    assert [called for _, _, called in steps if called] == []
+    matched = [command for command, _, _ in steps if tuple(command) in jobs(study)]
+    assert len(matched) > 30
+    assert strangers(study, notes) == {}
+
+
 @pytest.mark.slow
-def test_the_tiny_study_runs_reruns_nothing_and_repeats_itself(tmp_path):
+def test_the_tiny_study_runs_reruns_nothing_and_repeats_itself(tmp_path, monkeypatch):
     first, second = tmp_path / "first", tmp_path / "second"
     config = ["--configfile", "config/tiny.yaml"]
     run = snakemake(*config, "--config", *places(first))
@@ -238,7 +250,10 @@ def test_the_tiny_study_runs_reruns_nothing_and_repeats_itself(tmp_path):
         counts = dict(re.findall(r"^(\w+)\s+(\d+)$", changed.stdout + changed.stderr, re.MULTILINE))
         rerun = {rule: int(n) for rule, n in counts.items() if rule not in AFTER}
         assert rerun == expected, change
+    for name, value in watch(second, tmp_path / "notes").items():
+        monkeypatch.setenv(name, value)
     assert snakemake(*config, "--config", *places(second)).returncode == 0
+    check_what_was_opened(second, tmp_path / "notes")
     for name in TABLES:
         one, two = (pd.read_csv(f / "results" / "tables" / f"{name}.tsv", sep="\t", dtype=str) for f in (first, second))
         pd.testing.assert_frame_equal(one, two)
