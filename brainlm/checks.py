@@ -104,13 +104,20 @@ def check_options(config: dict) -> None:
     Raises
     ------
     ConfigError
-        If a quotation mark is not closed, a part of a batch would hold no text, or the container is not there.
+        If a quotation mark is not closed, a part of a batch would hold no text, or the container or text model
+        is not there.
     """
     image = config["container"]
     if image and "://" not in image and not Path(image).exists():
         raise ConfigError(
             f"container: expected an image, got {image}, which does not exist. Build it: apptainer build {image} "
             "containers/brainlm.def."
+        )
+    model = config["evaluation"]["text_model"]
+    if model and not Path(model).is_dir():
+        raise ConfigError(
+            f"evaluation.text_model: expected a folder, got {model}, which is none. Fetch it where there is internet: "
+            f"brainlm prefetch --model NAME --out {model}."
         )
     decoder = config["decoder"]
     parts = decoder["accumulation"] * decoder["processes"]

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.stats import false_discovery_control
 
 from brainlm.decoding import identification as ident
 from brainlm.decoding.audit import find_leaks
+from brainlm.decoding.bertscore import bertscore
 from brainlm.decoding.controls import filler_text, fit_ridge, phase_randomized, rate_scores
 from brainlm.decoding.metrics import Texts, content_words, distinct_2, each_pair, known_words, pair_metrics, similarity
 from brainlm.decoding.statistics import bootstrap_interval, make_blocks, measure_gain
@@ -17,6 +19,7 @@ from brainlm.decoding.windows import StoryRun, Timing, brain_windows, separate_s
 from brainlm.errors import DataError
 from brainlm.io.language import read_text
 from brainlm.io.store import load_json, load_table
+from brainlm.io.text_model import load_text_model
 from brainlm.steps._language import Language
 from brainlm.steps._runs import Sources, load_confounds, load_model, load_runs, load_tokens, make_timing, part_targets
 from brainlm.steps.decode import Predictions, predict, write_texts
@@ -72,6 +75,8 @@ def score_stories(
         )
         texts["noise_train_test"] = write_texts(language, _stack(said, "parts"), _stack(said, "characters"), settings)
     rows += scorer.text_rows(texts)
+    if settings["evaluation"]["text_model"]:
+        rows += scorer.context_rows(texts, Path(settings["evaluation"]["text_model"]), place)
     minutes = sum(len(run.series) for run in training) * timing.t_r / 60
     base = {"minutes": minutes, "window_s": timing.steps * timing.t_r, "candidates": len(test.story)}
     return [base | row for row in rows]
@@ -135,6 +140,15 @@ class _Scorer:
             rows.append(self._row(decoder, "known_words", known_words(written.tokens, set(self.language.shares))))
         rows.append({"decoder": "reference", "metric": "distinct_2", "value": distinct_2(test.true.tokens)})
         return [*rows, self._gain_row(headline)]
+
+    def context_rows(self, texts: dict[str, list[str]], folder: Path, place: torch.device) -> list[dict]:
+        """BERTScore of every decoder's text by the language model in ``folder``."""
+        tokenizer, model = load_text_model(folder)
+        score = partial(bertscore, tokenizer, model.to(place), true=self.test.true.strings)
+        return [
+            self._row(decoder, "bertscore", score(decoded=strings)) | {"space": str(folder)}
+            for decoder, strings in texts.items()
+        ]
 
     def _gain_row(self, headline: dict[str, np.ndarray]) -> dict:
         controls = {name: values for name, values in headline.items() if name not in ("brainlm", "upper_bound")}

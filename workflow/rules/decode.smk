@@ -4,7 +4,11 @@ TRAINING = {
     "eeg": ("selector", "splits", "evaluation.window_s", "eeg_decoder"),
 }
 SEARCH = ("beam_width", "candidates", "temperature", "guidance")
-NULLS = ("evaluation.n_permutations", "evaluation.min_lag_s", "evaluation.noise_train_test")
+NULLS = (
+    "evaluation.n_permutations",
+    "evaluation.min_lag_s",
+    "evaluation.noise_train_test",
+)
 UNIT = f"{RESULTS}/{UNIT}"
 SCORES = f"{RESULTS}/{SCORES}"
 RESPONSES = f"{RESULTS}/{RESPONSES}"
@@ -222,7 +226,7 @@ rule score_decoder:
     params:
         **SOURCES,
         settings=lambda wildcards: pick(
-            config, *TRAINING[wildcards.modality], *NULLS, "decoder"
+            config, *TRAINING[wildcards.modality], *NULLS, TEXT_MODEL, "decoder"
         ),
         rows=lambda wildcards: plan.decoded_digest(
             wildcards.subject, wildcards.protocol, wildcards.modality
