@@ -6,6 +6,7 @@ posterior mean given the prediction is x = r^2 t + r sqrt(1 - r^2) e, e ~ N(0, 1
 from 0 (an unconditional language model) to 1, one decoder serves every subject and every quality of data.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -131,6 +132,11 @@ def pretrain(
     ``keeper`` gets the progress at each tenth; one that has some already is gone on from. ``accumulation`` parts of a
     batch are worked out one after another, in less memory. Where several processes train, each draws the same batches
     and works out its share; the first one keeps the progress.
+
+    Raises
+    ------
+    FloatingPointError
+        If the loss on validation text is no longer a finite number.
     """
     own, parts = decoder.ngrams, list(unseen)
     noise = torch.Generator().manual_seed(seed)
@@ -163,6 +169,8 @@ def pretrain(
                 validated = nats_per_character(
                     decoder.eval(), validation.characters.to(device), validation_features.to(device)
                 )
+            if not math.isfinite(validated.item()):
+                raise FloatingPointError(f"The loss is {validated.item()} at update {update}; lower the learning rate.")
             history.append(
                 {
                     "update": update,

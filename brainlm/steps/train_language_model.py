@@ -60,13 +60,16 @@ def _train(index: Path, bids_root: Path, settings: dict, seed: int, out: Path, p
     def attempt(size: int) -> None:
         _pretrain(decoder, lesson, options | {"updates": 2, "batch_size": size}, seed, place, None)
 
-    history = within_memory(
-        lambda: _pretrain(decoder, lesson, options, seed, place, checkpoint),
-        attempt if options["processes"] == 1 else None,  # one process alone would wait for the others
-        "decoder.batch_size",
-        options["batch_size"],
-        instead=", or raise decoder.accumulation until its parts are as small",
-    )
+    try:
+        history = within_memory(
+            lambda: _pretrain(decoder, lesson, options, seed, place, checkpoint),
+            attempt if options["processes"] == 1 else None,  # one process alone would wait for the others
+            "decoder.batch_size",
+            options["batch_size"],
+            instead=", or raise decoder.accumulation until its parts are as small",
+        )
+    except FloatingPointError as error:
+        raise DataError(f"Training diverged: {error} See decoder.learning_rate in the config.") from error
     if place_among_processes()[0] > 0:
         return
     save_language(out, Language(decoder.cpu(), lesson.space, lesson.shares, lesson.source))

@@ -22,7 +22,8 @@ def spread(work: Callable[[torch.device], None], processes: int, device: torch.d
     Raises
     ------
     BrainlmError
-        What a process raised; or that there are fewer cards than processes, or that one was ended from outside.
+        What a process raised (faults of disk and memory as they are); or that there are fewer cards than processes,
+        or that one was ended from outside.
     """
     if processes == 1:
         work(device)
@@ -67,7 +68,7 @@ def _enter(
     distributed.init_process_group("nccl" if kind == "cuda" else "gloo", store=store, rank=rank, world_size=processes)
     try:
         work(device)
-    except BrainlmError as error:
+    except (BrainlmError, OSError, MemoryError, torch.OutOfMemoryError) as error:  # what the first process tells
         faults.put(error)
         sys.exit(1)
     finally:

@@ -4,10 +4,11 @@ TRAINING = {
     "eeg": ("selector", "splits", "evaluation.window_s", "eeg_decoder"),
 }
 SEARCH = ("beam_width", "candidates", "temperature", "guidance")
-NULLS = (
+SCORED = (
     "evaluation.n_permutations",
     "evaluation.min_lag_s",
     "evaluation.noise_train_test",
+    "evaluation.text_model",
 )
 UNIT = f"{RESULTS}/{UNIT}"
 SCORES = f"{RESULTS}/{SCORES}"
@@ -226,7 +227,7 @@ rule score_decoder:
     params:
         **SOURCES,
         settings=lambda wildcards: pick(
-            config, *TRAINING[wildcards.modality], *NULLS, TEXT_MODEL, "decoder"
+            config, *TRAINING[wildcards.modality], *SCORED, "decoder"
         ),
         rows=lambda wildcards: plan.decoded_digest(
             wildcards.subject, wildcards.protocol, wildcards.modality
