@@ -2,7 +2,7 @@
 
 Numbers of operations are those of matrix products and convolutions, forward and backward (torch's counter). Bytes are
 what every operation reads and writes, one by one, so that a fused kernel moves less. The peak is measured: the best
-matrix product and the best copy of this device.
+matrix product and the best copy of this device. Time is wall time on a card and processor time elsewhere.
 """
 
 import resource
@@ -224,13 +224,15 @@ def median_seconds(work: Callable[[], object], device: torch.device, repeats: in
 
 
 def seconds_of(work: Callable[[], object], device: torch.device) -> float:
-    """Wall time of one call, the device's queue emptied before and after."""
+    """Time of one call, a card's queue emptied before and after."""
     start = _now(device)
     work()
     return _now(device) - start
 
 
 def _now(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize()
+    """Wall time on a card; on the processor its own time, which others at work there do not change."""
+    if device.type != "cuda":
+        return time.process_time()
+    torch.cuda.synchronize()
     return time.perf_counter()
