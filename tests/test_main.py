@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from brainlm.__main__ import build_parser, main
 
@@ -29,3 +30,16 @@ def test_an_unknown_step_is_one_line_and_exit_1(capsys):
 def test_help_lists_the_steps(capsys):
     assert main(["--help"]) == 0
     assert "usage: brainlm STEP" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError("Unable to allocate 9 GiB"), torch.OutOfMemoryError("CUDA out of memory. Tried\nto")]
+)
+def test_memory_that_ends_is_one_line_and_exit_1(error, monkeypatch, capsys):
+    def index() -> None:
+        raise error
+
+    monkeypatch.setattr("brainlm.__main__.load_step", lambda name: index)
+    assert main(["index"]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("brainlm: memory ended (") and message.count("\n") == 1

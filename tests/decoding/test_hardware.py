@@ -144,3 +144,8 @@ def test_learning_in_parts_ends_where_learning_at_once_does():
     one, two = make_decoder(), make_decoder()
     losses = [[row["validation"] for row in learn(model, accumulation=n)] for model, n in ((one, 1), (two, 2))]
     np.testing.assert_allclose(*losses, rtol=1e-4)
+
+
+def test_a_loss_that_is_no_number_stops():
+    with pytest.raises(FloatingPointError, match="The loss is nan at update"):
+        list(learn(make_decoder(), learning_rate=1e30))

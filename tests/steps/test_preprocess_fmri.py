@@ -1,4 +1,6 @@
 import json
+import tempfile
+import weakref
 
 import nibabel as nib
 import numpy as np
@@ -8,8 +10,10 @@ from scipy.ndimage import gaussian_filter
 from small_tree import RUN, make_config, make_tree, write_bold, write_sidecar
 
 from brainlm.errors import ConfigError, DataError
+from brainlm.io import fmri
 from brainlm.io.bids import index_recordings
 from brainlm.io.store import load_model_series, save_index
+from brainlm.steps import _align_fmri
 from brainlm.steps.preprocess_fmri import preprocess_fmri
 from brainlm.steps.stimuli import stimuli
 
@@ -212,3 +216,29 @@ def test_real_listeners_follow_the_story_and_each_other(real_data, tmp_path):
     stack = np.stack([series for series, _, _ in all_series])
     others = [np.corrcoef(own[:, 2], np.delete(stack, i, 0)[..., 2].mean(axis=0))[0, 1] for i, own in enumerate(stack)]
     assert 0.2 < np.mean(others) < 0.6  # left posterior temporal lobe: 0.39 as recorded
+
+
+def test_scratch_is_two_series_at_most_and_goes_with_the_step(tmp_path, monkeypatch):
+    alive: dict[int, int] = {}
+    most, made = 0, fmri.scratch_series
+
+    def counted(shape):
+        nonlocal most
+        series = made(shape)
+        alive[id(series)] = series.nbytes
+        weakref.finalize(series, alive.pop, id(series))
+        most = max(most, sum(alive.values()))
+        return series
+
+    for module in (fmri, _align_fmri):
+        monkeypatch.setattr(module, "scratch_series", counted)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
+    random = np.random.default_rng(0)
+    head = gaussian_filter((np.indices((10, 11, 9)).std(axis=0) < 3) * (50 + 50 * random.random((10, 11, 9))), 1)
+    root = make_tree(tmp_path)
+    write_bold(root, 10 * head[..., None] + random.normal(size=(10, 11, 9, 20)))
+    run(root, tmp_path, motion_correction=True, confounds=["motion6"])
+    series = 4 * 10 * 11 * 9 * 20
+    assert series <= most <= 2 * series
+    assert not alive and not list((tmp_path / "scratch").iterdir())
