@@ -5,12 +5,15 @@ python benchmarks/benchmark_page.py
 
 from rsa_record import RESULTS, ROOT, fill_marks, load
 
-NO_CARD = "No graphics card has been at hand: nothing was measured (`make validate-gpu` on one fills this in)."
+OPEN = {
+    "gpu": "No graphics card has been at hand: nothing was measured (`make validate-gpu` on one fills this in).",
+    "scale": "Not measured yet: `make validate-scale`.",
+    "train_decoder": "Not measured yet: `make validate-training`.",
+}
 
 
-def scale_table() -> str:
+def scale_table(found: dict) -> str:
     """Plans of large studies."""
-    found = load("scale")
     lines = [
         "| study | recordings | indexing (s) | processor (s) | dry run (s) | processor (s) | jobs | peak (MB) "
         "| files a subject |",
@@ -25,17 +28,8 @@ def scale_table() -> str:
     return "\n".join([*lines, "", f"{_about(found)} Load average before each study: {loads}."])
 
 
-def training_table() -> str:
-    """Updates of the shipped models on the machine that measured last."""
-    return _speed(load("train_decoder"))
-
-
-def card_table() -> str:
-    """The same at realistic size on a graphics card."""
-    return _speed(load("gpu")) if (RESULTS / "gpu.json").exists() else NO_CARD
-
-
-def _speed(found: dict) -> str:
+def speed_table(found: dict) -> str:
+    """Updates of models, with the peak that they are held to."""
     lines = [
         "| model | loader; forward; backward; optimizer (ms) | update (ms) | a second | loader stall | GFLOP "
         "| share of peak | share of roofline | memory (GB) |",
@@ -66,8 +60,11 @@ def _about(found: dict) -> str:
 
 
 def tables() -> dict[str, str]:
-    """Every table by the name of its marks."""
-    return {"scale": scale_table(), "training": training_table(), "card": card_table()}
+    """Every table by the name of its marks; one line where nothing was measured."""
+    makers = {"scale": scale_table, "train_decoder": speed_table, "gpu": speed_table}
+    return {
+        name: make(load(name)) if (RESULTS / f"{name}.json").exists() else OPEN[name] for name, make in makers.items()
+    }
 
 
 if __name__ == "__main__":
