@@ -1,8 +1,8 @@
 """Decoding of the demo over three seeds and every left-out subject, on the data set that `make demo` makes.
 
 Means over seeds a subject and protocol: the selector's map against planted voxels beside other maps, identification
-with its p (the largest of the seeds), decoded text beside its best control and without brain. Resumable: what the demo
-has done is not done again. In Chinese: a study of its own of the same size, fMRI within subjects only. Writes
+with its p (the largest of the seeds), decoded text beside its best control and without brain. One subject also by
+adaptation, joint training and a wrong subject's model, with one seed. Resumable: what the demo has done is not done again. In Chinese: a study of its own of the same size, fMRI within subjects only. Writes
 benchmarks/results/demo_decoding.json, or demo_decoding_zh.json.
 
     python benchmarks/demo_decoding.py [--seeds 3] [--language zh]
@@ -29,19 +29,27 @@ MAPS = ("auc", "precision_at_100", "auc_encoding_map", "precision_at_100_encodin
 RANKS = ("identification_rank", "identification_rank_matched", "text_rank")
 TEXT = ("content_word_recall", "cer")
 UNIT = ["subject", "protocol"]
+LAST = ["03"]  # whom the protocols that are shown for one person are shown for
 
 
 def run(seeds: int, language: str) -> None:
     """Everything that is decoded; in English preprocessing and language model are the demo's."""
-    protocols = {"within": "all"} | ({"zero_shot": "all"} if language == "en" else {})
-    evaluation = {"protocols": protocols, "seeds": list(range(seeds)), "noise_train_test": True}
+    if language == "zh":
+        run_protocols(language, list(range(seeds)), within="all")
+        return
+    run_protocols(language, list(range(seeds)), within="all", zero_shot="all")
+    run_protocols(language, [0], within=[], zero_shot=[], adapted=LAST, joint=LAST, wrong_subject=LAST)
+
+
+def run_protocols(language: str, seeds: list[int], **protocols: str | list[str]) -> None:
+    """Subjects by protocol, with these seeds."""
+    evaluation = {"protocols": {"zero_shot": []} | protocols, "seeds": seeds, "noise_train_test": True}
     places = {"bids_root": f"data/{NAMES[language]}", "results_dir": f"results/{NAMES[language]}"}
     simulate = {"size": "demo", "seed": 0, "language": language}
     config = [f"evaluation={json.dumps(evaluation)}", 'eeg_decoder={"protocols": {"within": []}}']
     config += [f"{name}={place}" for name, place in places.items()] + [f"simulate={json.dumps(simulate)}"]
-    targets = ["decode", "cross_subject"] if language == "en" else ["decode"]
-    command = [sys.executable, "-m", "snakemake", *targets, "--configfile", "config/config.yaml", "--config", *config]
-    subprocess.run(command, cwd=ROOT, check=True)
+    targets = ["decode", "cross_subject", "--configfile", "config/config.yaml"]
+    subprocess.run([sys.executable, "-m", "snakemake", *targets, "--config", *config], cwd=ROOT, check=True)
 
 
 def read(results: Path, ending: str, seeds: int) -> pd.DataFrame:
