@@ -2,7 +2,8 @@
 
 Means over seeds a subject and protocol: the selector's map against planted voxels beside other maps, identification
 with its p (the largest of the seeds), decoded text beside its best control and without brain. One subject also by
-adaptation, joint training and a wrong subject's model, with one seed. Resumable: what the demo has done is not done again. In Chinese: a study of its own of the same size, fMRI within subjects only. Writes
+adaptation, joint training and a wrong subject's model, with one seed. In Chinese: a study of its own of the same size,
+fMRI within subjects only. Resumable: what the demo has done is not done again. Writes
 benchmarks/results/demo_decoding.json, or demo_decoding_zh.json.
 
     python benchmarks/demo_decoding.py [--seeds 3] [--language zh]
