@@ -113,12 +113,13 @@ def check_options(config: dict) -> None:
             f"container: expected an image, got {image}, which does not exist. Build it: apptainer build {image} "
             "containers/brainlm.def."
         )
-    model = config["evaluation"]["text_model"]
-    if model and not Path(model).is_dir():
-        raise ConfigError(
-            f"evaluation.text_model: expected a folder, got {model}, which is none. Fetch it where there is internet: "
-            f"brainlm prefetch --model NAME --out {model}."
-        )
+    for section in ("evaluation", "decoder"):
+        model = config[section]["text_model"]
+        if model and not Path(model).is_dir():
+            raise ConfigError(
+                f"{section}.text_model: expected a folder, got {model}, which is none. Fetch it where there is "
+                f"internet: brainlm prefetch --model NAME --out {model}."
+            )
     decoder = config["decoder"]
     parts = decoder["accumulation"] * decoder["processes"]
     if decoder["batch_size"] < parts:

@@ -9,6 +9,7 @@ from brainlm.decoding.characters import END, START, Alphabet
 from brainlm.decoding.hardware import whole
 from brainlm.decoding.ngrams import Ngrams
 from brainlm.decoding.search import beam_search, sample_texts
+from brainlm.decoding.text_model import TextModel
 from brainlm.decoding.vocabulary import Vocabulary, parts_along
 
 OVERSHOOT = 1.3  # no text of a batch grows beyond this multiple of the longest length that the features tell
@@ -22,7 +23,8 @@ class CharacterDecoder(nn.Module):
     Features come in ``parts``, one for each equal share of the text, in order; all tell the length of the whole. A
     content feature is the posterior mean of a coordinate of that part (unit variance over parts of texts) given the
     brain: 0 where the brain says nothing, so that features of zero leave a language model of texts of that length. The
-    transformer adds to what ``ngrams`` say of spelling and grammar and ``vocabulary`` of words that fit the content.
+    transformer adds to what ``ngrams`` say of spelling and grammar, ``vocabulary`` of words that fit the content, and a
+    ``text_model`` that somebody else trained, where there is one, of what comes next.
     """
 
     def __init__(
@@ -37,12 +39,15 @@ class CharacterDecoder(nn.Module):
         heads: int = 4,
         slots: int = 4,
         parts: int = 1,
+        text_model: TextModel | None = None,
     ) -> None:
         super().__init__()
         self.alphabet = alphabet
         self.ngrams = ngrams
         self.vocabulary = vocabulary
-        self.weights = nn.Parameter(torch.ones(2))  # of ngrams and of vocabulary
+        self.text_model = text_model
+        voices = [1.0, 1.0] if text_model is None else [1.0, 1.0, 0.0]
+        self.weights = nn.Parameter(torch.tensor(voices))  # of ngrams, of vocabulary and of the text model
         self.longest = longest
         self.slots, self.parts = slots, parts
         config = GPT2Config(
@@ -74,21 +79,22 @@ class CharacterDecoder(nn.Module):
         self, characters: Int[Tensor, "batch characters"], features: Float[Tensor, "batch parts width"]
     ) -> Float[Tensor, "batch characters alphabet"]:
         """Logits of each character given those before it."""
-        start = torch.full_like(characters[:, :1], START)
-        inputs = torch.cat([start, characters[:, :-1]], dim=1)
-        logits = self.transformer(inputs, encoder_hidden_states=self.memory(features)).logits
+        logits = self.transformer(before(characters), encoder_hidden_states=self.memory(features)).logits
         with whole(features.device):
             return logits.float() + self.known(characters, features) @ self.weights
 
     def known(
         self, characters: Int[Tensor, "batch characters"], features: Float[Tensor, "batch parts width"]
-    ) -> Float[Tensor, "batch characters alphabet 2"]:
-        """What n-grams and vocabulary say of each character given those before it."""
+    ) -> Float[Tensor, "batch characters alphabet voices"]:
+        """What n-grams, vocabulary and text model say of each character given those before it."""
         masses = self.vocabulary.masses(features[..., :-1])
         states = self.vocabulary.states(characters)
         part = parts_along(states, length_of(features), self.parts)
         fitting = self.vocabulary.change(masses, states, part)
-        return torch.stack([self.ngrams.log_p[self.ngrams.states(characters)], fitting], dim=-1)
+        voices = [self.ngrams.log_p[self.ngrams.states(characters)], fitting]
+        if self.text_model is not None:
+            voices.append(self.text_model(before(characters)))
+        return torch.stack(voices, dim=-1)
 
     def log_likelihood(
         self, characters: Int[Tensor, "batch characters"], features: Float[Tensor, "batch parts width"]
@@ -140,6 +146,11 @@ class CharacterDecoder(nn.Module):
     def _longest(self, features: Float[Tensor, "batch parts width"]) -> Int[Tensor, " batch"]:
         most = (OVERSHOOT * length_of(features)).ceil().long() + 1
         return most.clamp(max=self.longest)
+
+
+def before(characters: Int[Tensor, "batch characters"]) -> Int[Tensor, "batch characters"]:
+    """What stands before each character: the start mark, then all but the last."""
+    return torch.cat([torch.full_like(characters[:, :1], START), characters[:, :-1]], dim=1)
 
 
 def length_of(features: Float[Tensor, "batch parts width"]) -> Float[Tensor, " batch"]:

@@ -143,7 +143,7 @@ def pretrain(
     validation = draw("validation", 4 * batch_size, 1.0)
     validation_features = features_of(validation, noise)
     words = list(decoder.vocabulary.parameters())
-    others = [p for p in decoder.parameters() if all(p is not word for word in words)]
+    others = [p for p in decoder.parameters() if p.requires_grad and all(p is not word for word in words)]
     groups = [{"params": others, "lr": learning_rate}, {"params": words, "lr": WORDS_FASTER * learning_rate}]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
     rates = [group["lr"] for group in groups]

@@ -24,6 +24,7 @@ class _Writer:
         self.decoder, self.masses, self.length, self.guidance = decoder, masses, length[:, None], guidance
         self.memory = memory.repeat_interleave(width, dim=0)
         self.cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        self.text_cache = DynamicCache()
         self.last = torch.full((len(memory), width), START, device=memory.device)
         self.after = torch.full_like(self.last, decoder.ngrams.first)
         self.within = torch.full_like(self.last, ROOT)
@@ -38,9 +39,12 @@ class _Writer:
             past_key_values=self.cache,
             use_cache=True,
         )
-        grammar, fit = self.decoder.weights
+        grammar, fit, *heed = self.decoder.weights
         known = grammar * self.decoder.ngrams.log_p[self.after]
         known = known + (1 + self.guidance) * fit * self.decoder.vocabulary.change(self.masses, self.within, self.part)
+        if self.decoder.text_model is not None:
+            said = self.decoder.text_model(self.last.flatten()[:, None], self.text_cache)
+            known = known + heed[0] * said[:, -1].unflatten(0, self.last.shape)
         return step.logits[:, -1].unflatten(0, self.last.shape) + known
 
     def write(self, characters: Int[Tensor, "batch width"], parent: Int[Tensor, "batch width"] | None = None) -> None:
@@ -50,6 +54,8 @@ class _Writer:
             width = parent.shape[1]
             rows = parent + width * torch.arange(len(parent), device=parent.device)[:, None]
             self.cache.reorder_cache(rows.flatten())
+            if self.decoder.text_model is not None:
+                self.text_cache.reorder_cache(rows.flatten())
             after, within, part = after.gather(1, parent), within.gather(1, parent), part.gather(1, parent)
         self.after = self.decoder.ngrams.following[after, characters].long()
         self.within = self.decoder.vocabulary.following[within, characters]

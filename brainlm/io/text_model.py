@@ -33,20 +33,24 @@ def fetch_model(model: str, out: Path) -> list[str]:
     return names
 
 
-def load_text_model(folder: Path) -> tuple:
+def load_text_model(folder: Path, causal: bool = False) -> tuple:
     """Tokenizer and model of a folder that :func:`fetch_model` wrote; the net is not asked.
+
+    ``causal``: with the head that says the next token.
 
     Raises
     ------
     DataError
         If the folder does not hold them whole.
     """
-    from transformers import AutoModel, AutoTokenizer  # a second each: only where one is named
+    # a second each: only where one is named
+    from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
     _check(str(folder), folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+        kind = AutoModelForCausalLM if causal else AutoModel
+        model = kind.from_pretrained(folder, local_files_only=True, use_safetensors=True)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         told = " ".join(str(error).split())
         raise DataError(f"{folder}: expected a language model, got {told}. {FETCH}") from error

@@ -23,7 +23,7 @@ from brainlm.io.bids import read_events
 from brainlm.io.language import read_text
 from brainlm.io.store import read_index, save_table
 from brainlm.steps._checkpoint import Checkpoint
-from brainlm.steps._language import Language, save_language
+from brainlm.steps._language import Language, load_speller, save_language
 from brainlm.steps._memory import within_memory
 from brainlm.stimuli.embeddings import fit_embedding, join_tokens, label_embedding, tokenize
 from brainlm.stimuli.text_space import TextSpace, fit_text_space
@@ -72,7 +72,8 @@ def _train(index: Path, bids_root: Path, settings: dict, seed: int, out: Path, p
         raise DataError(f"Training diverged: {error} See decoder.learning_rate in the config.") from error
     if place_among_processes()[0] > 0:
         return
-    save_language(out, Language(decoder.cpu(), lesson.space, lesson.shares, lesson.source))
+    language = Language(decoder.cpu(), lesson.space, lesson.shares, lesson.source, options["text_model"])
+    save_language(out, language)
     save_table(out / "history.tsv", pd.DataFrame(history))
     checkpoint.remove()
 
@@ -139,7 +140,10 @@ def build_decoder(lesson: Lesson, options: dict) -> CharacterDecoder:
         coordinates = lesson.space.part_coordinates([lesson.spoken])[0]
         fit_words(vocabulary, torch.as_tensor(coordinates, dtype=torch.float32), lesson.spoken)
     sizes = (n_content + 1, lesson.longest, options["size"], options["layers"], options["heads"])
-    return CharacterDecoder(lesson.alphabet, lesson.ngrams, vocabulary, *sizes, parts=lesson.parts)
+    text_model = load_speller(options["text_model"], lesson.alphabet, lesson.longest)
+    return CharacterDecoder(
+        lesson.alphabet, lesson.ngrams, vocabulary, *sizes, parts=lesson.parts, text_model=text_model
+    )
 
 
 def learn_text(bids_root: Path, options: dict, seed: int) -> Lesson:
