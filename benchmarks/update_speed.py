@@ -143,7 +143,7 @@ def measure(trainee: Trainee, peak: dict[str, float], device: torch.device, repe
         "seconds_apart": parts,
         "update_s": off,
         "update_with_loader_s": on,
-        "loader_stall": max(0.0, 1 - off / on),
+        "loader_stall": max(0.0, 1 - off / on) if device.type == "cuda" else parts["loader"] / sum(parts.values()),
         f"{trainee.unit}_s": trainee.items / on,
         "memory_gb": held / 1e9,
         "gflop_update": work / 1e9,
