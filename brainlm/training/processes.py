@@ -35,6 +35,7 @@ def spread(work: Callable[[torch.device], None], processes: int, device: torch.d
         )
     store = distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     faults = multiprocessing.get_context("spawn").SimpleQueue()
+    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)  # it warns of every process that it ends
     told = (work, processes, device.type, store.port, faults, _log_style())
     try:
         multiprocessing.spawn(_enter, told, nprocs=processes, daemon=True)
