@@ -62,19 +62,33 @@ def jobs(study: Path) -> dict[tuple[str, ...], dict[str, set[str]]]:
 
 
 def strangers(study: Path, notes: Path) -> dict[str, list[str]]:
-    """Files that a step opened and that are of a subject, or of a recording, that neither its inputs nor outputs name.
+    """Files that a step opened and that are of a subject, or of a recording, that its job is not about.
 
-    Only steps whose inputs and outputs name subjects (recordings) are held to them.
+    A job is about what its inputs and outputs name, and the inputs of the jobs that made its inputs of one subject.
+    Steps whose job names none (tables, pages of the group) may open all.
     """
     declared, found = jobs(study), {}
+    makers = {output: job for job in declared.values() for output in job["output"]}
     for command, opened, _ in noted(notes):
         job = declared.get(tuple(command))
         if job is None:
             continue
-        own = job["input"] | job["output"]
+        about = reach(job, makers) | job["output"]
         for label in (SUBJECT, RECORDING):
-            named = {match for path in own for match in label.findall(path)}
+            named = {match for path in about for match in label.findall(path)}
             foreign = [path for path in sorted(opened) if named and set(label.findall(path)) - named]
             if foreign:
                 found[" ".join([command[0], *sorted(job["output"])[:1]])] = foreign
     return found
+
+
+def reach(job: dict[str, set[str]], makers: dict[str, dict[str, set[str]]]) -> set[str]:
+    """Inputs of a job, of the jobs that made those of one subject, and so on."""
+    seen: set[str] = set()
+    waiting = [*job["input"]]
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            waiting += makers[path]["input"] if path in makers and SUBJECT.search(path) else []
+    return seen
