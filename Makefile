@@ -12,7 +12,7 @@ VALIDATIONS := validate-null validate-null-eeg validate-null-scores validate-dem
   validate-studyforrest validate-mnist-rules validate-rule-speed validate-cifar-rules validate-text-rules \
   validate-rsa validate-motion validate-largest-run \
   validate-eeg-cleaning validate-faults
-.PHONY: install demo lint test-fast test test-slurm validate bad-inputs $(VALIDATIONS) benchmark-rsa benchmark-fmri-cleaning
+.PHONY: install demo lint test-fast test test-slurm test-pages docs validate bad-inputs $(VALIDATIONS) benchmark-rsa benchmark-fmri-cleaning
 install: .venv/installed
 
 # half an installation is begun anew: the mark goes first and comes back last
@@ -39,7 +39,19 @@ test-fast: lint
 	OMP_NUM_THREADS=1 python -m pytest -n auto -m "not slow"
 
 test: test-fast
-	python -m pytest -m slow
+	BRAINLM_PAGES=$(CURDIR)/build/pages python -m pytest -m slow
+
+# the documentation as a site that opens offline; a warning of the build fails it
+docs: install
+	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e ".[docs]"
+	python -m sphinx --fail-on-warning --keep-going --fresh-env --quiet docs build/docs
+	@echo "Open build/docs/index.html"
+
+# pages of the tiny study and of the documentation in headless Chromium (Debian: chromium, fonts-liberation)
+test-pages: docs
+	[[ -e build/pages/group.html ]] || snakemake --configfile config/tiny.yaml --config results_dir=build/tiny
+	[[ -e build/pages/group.html ]] || cp -r build/tiny/reports build/pages
+	python -m pytest tests/pages/check.py
 
 # a real Slurm of one machine, started and stopped; only as root in a container or CI
 test-slurm: install

@@ -1,24 +1,19 @@
 """The command line: ``brainlm STEP --option value``, one subcommand a step, its options read off the signature."""
 
-import argparse
 import errno
 import importlib
-import inspect
-import json
 import logging
 import os
 import signal
 import sys
 import threading
 import time
-import typing
 from collections.abc import Callable
-from pathlib import Path
+from importlib.metadata import version
 
+from brainlm.cli import COMPLETION, STEPS, completion, overview, parse
 from brainlm.errors import BrainlmError, choose
 from brainlm.io.lock import is_alive
-
-STEPS = sorted(path.stem for path in (Path(__file__).parent / "steps").glob("*.py") if path.stem[0] != "_")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -26,11 +21,11 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", datefmt="%H:%M:%S")
     try:
-        if not argv or argv[0] in ("-h", "--help"):
-            print(_overview())
+        if not argv or argv[0] in SAID:
+            print(SAID[argv[0] if argv else "--help"]())
             return 0
-        step = load_step(choose("step", argv[0], STEPS))
-        step(**vars(build_parser(step).parse_args(argv[1:])))
+        step = load_step(choose("step", argv[0].replace("-", "_"), STEPS))
+        step(**parse(step, argv[1:]))
     except BrainlmError as error:
         _tell(f"brainlm: {error}")
         return 1
@@ -48,6 +43,12 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+SAID = {
+    "-h": overview,
+    "--help": overview,
+    "--version": lambda: version("brainlm"),
+    COMPLETION: completion,
+}
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 
@@ -80,53 +81,6 @@ def _watch(parent: int) -> None:
 def load_step(name: str) -> Callable:
     """The function of the step ``name``; only its module is imported, so that the start is fast."""
     return getattr(importlib.import_module(f"brainlm.steps.{name}"), name)
-
-
-def build_parser(step: Callable) -> argparse.ArgumentParser:
-    """Options of a step, from the names, types and defaults of its keyword arguments."""
-    parser = argparse.ArgumentParser(
-        prog=f"brainlm {step.__name__}",
-        description=inspect.getdoc(step),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    hints = typing.get_type_hints(step)
-    for parameter in inspect.signature(step).parameters.values():
-        parser.add_argument("--" + parameter.name.replace("_", "-"), **_option(hints[parameter.name], parameter))
-    return parser
-
-
-def _option(hint: object, parameter: inspect.Parameter) -> dict:
-    required = parameter.default is parameter.empty
-    default = None if required else parameter.default
-    option = {"required": required, "default": default, "help": "required" if required else f"default: {default}"}
-    if hint is bool:
-        return option | {"type": _truth, "metavar": "true|false"}
-    if hint is dict:
-        return option | {"type": _json, "metavar": "JSON"}
-    if typing.get_origin(hint) is list:
-        return option | {"type": typing.get_args(hint)[0], "nargs": "*"}
-    return option | {"type": hint}
-
-
-def _truth(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise argparse.ArgumentTypeError(f"expected true or false, got {text!r}")
-    return text.lower() == "true"
-
-
-def _json(text: str) -> dict:
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"expected a JSON object, got {error}") from error
-    if not isinstance(content, dict):
-        raise argparse.ArgumentTypeError(f"expected a JSON object, got {text!r}")
-    return content
-
-
-def _overview() -> str:
-    steps = "\n".join(f"  {name}" for name in STEPS)
-    return f"usage: brainlm STEP --option value ...\n\nSteps (brainlm STEP --help shows its options):\n{steps}"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from brainlm.io.mne_pipeline import ENGINE as MNE_PIPELINE
 from brainlm.io.mne_pipeline import check_eeg_engine, find_clean
 from brainlm.io.series import examine_series, find_series
 from brainlm.io.store import load_json
-from brainlm.io.transcripts import find_transcript
+from brainlm.io.transcripts import find_transcript, has_transcript
 
 logger = logging.getLogger(__name__)
 
@@ -98,12 +98,12 @@ def choose_subjects(config: dict, present: set[str]) -> list[str]:
 def read_events(path: Path) -> pd.DataFrame:
     """Events with onset and duration as numbers (s) and trial_type as text, in order of onset.
 
-    A duration of n/a is 0, as BIDS has it for what lasts no time.
+    A duration of n/a is 0, as BIDS has it for what lasts no time; a missing trial_type (BIDS allows it) is n/a.
 
     Raises
     ------
     DataError
-        If the file or one of the columns is missing, it holds no event, a time is no number or a duration below 0, or
+        If the file, onset or duration is missing, it holds no event, a time is no number or a duration below 0, or
         an event stands twice.
     """
     if not path.is_file():
@@ -113,6 +113,8 @@ def read_events(path: Path) -> pd.DataFrame:
     except (ValueError, pd.errors.ParserError) as error:  # an empty file and bytes that are no text are ValueErrors
         raise DataError(f"{path}: expected a tab-separated table in UTF-8, got {error}. Mend the file.") from error
     missing = {"onset", "duration", "trial_type"} - set(table.columns)
+    if missing == {"trial_type"}:
+        table["trial_type"], missing = "n/a", set()
     if missing:
         raise DataError(f"{path}: expected columns onset, duration, trial_type; {', '.join(sorted(missing))} missing.")
     for column in ("onset", "duration"):
@@ -241,6 +243,11 @@ def _examine(root: Path, row: dict[str, str], config: dict) -> dict[str, str]:
     header = _header(root, row, config)
     events = read_events(root / row["events"])
     _check_described(root, row["events"], events)
+    if row["use"] != "story" and (events["trial_type"] == "n/a").all():
+        raise DataError(
+            f"{root / row['events']}: expected {row['use']} in the column trial_type, got none there. Columns: "
+            f"{', '.join(events.columns)}. Copy the one that tells them to trial_type."
+        )
     onset, duration = events["onset"].to_numpy(), events["duration"].to_numpy()
     late = onset[onset + 1e-6 > header.duration_s]
     if len(late):
@@ -311,8 +318,10 @@ def _facts(header: Header) -> dict[str, str]:
     }
 
 
-def _story_keys(row: dict[str, str]) -> tuple[str, str, str]:
-    return row["recording"], row["recording"].rpartition("/")[2], row["task"]
+def _story_keys(row: dict[str, str]) -> tuple[str, ...]:
+    """Names that a recording goes by under ``stories``, the narrowest first."""
+    own = row["recording"], row["recording"].rpartition("/")[2]
+    return (*own, f"task-{row['task']}_run-{row['run']}", row["task"]) if row["run"] else (*own, row["task"])
 
 
 def _check_stories(table: pd.DataFrame, stories: dict[str, str]) -> None:
@@ -328,18 +337,22 @@ def _check_stories(table: pd.DataFrame, stories: dict[str, str]) -> None:
 
 def _story(root: Path, row: dict[str, str], events: pd.DataFrame, config: dict) -> str:
     named = config.get("stories") or {}
-    story = next((named[key] for key in _story_keys(row) if key in named), None) or _told(root, row, events)
+    folder = root / config["stimuli"]["folder"]
+    story = next((named[key] for key in _story_keys(row) if key in named), None) or _told(root, row, events, folder)
     if not STORY.fullmatch(story):
         raise DataError(
             f"{row['recording']}: expected a story's name of letters, digits, spaces and ._+-, got {story!r}. "
             "Rename it in the events or under stories."
         )
-    find_transcript(root / config["stimuli"]["folder"], story)
+    find_transcript(folder, story)
     return story
 
 
-def _told(root: Path, row: dict[str, str], events: pd.DataFrame) -> str:
+def _told(root: Path, row: dict[str, str], events: pd.DataFrame, folder: Path) -> str:
+    """The stimulus that the events name; of several (pictures between stories) the one that has a transcript."""
     files = {f for f in events.get("stim_file", pd.Series(dtype=str)) if f not in ("", "n/a")}
+    if len(files) > 1:
+        files = {f for f in files if has_transcript(folder, Path(f).stem)}
     if len(files) != 1:
         raise DataError(
             f"{root / row['events']}: expected one stim_file that names the story, got {len(files)}. "

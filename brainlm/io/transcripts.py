@@ -28,8 +28,15 @@ def find_transcript(folder: Path, story: str) -> Path:
     raise DataError(f"{folder}: expected the words of story {story} (onset, duration, text) in one of {names}.")
 
 
+def has_transcript(folder: Path, story: str) -> bool:
+    """Whether :func:`find_transcript` would find one."""
+    return any((folder / f"{story}{ending}").is_file() for ending in ENDINGS)
+
+
 def read_words(path: Path) -> pd.DataFrame:
     """Words with onset and duration (s) as the file has them: a table (TSV, CSV), or a TextGrid's tier word or words.
+
+    A table may have ``word`` in place of ``text``, and the end of words (``offset``, s) in place of ``duration``.
 
     Raises
     ------
@@ -40,16 +47,27 @@ def read_words(path: Path) -> pd.DataFrame:
         text = path.read_bytes().decode(_encoding(path))
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: expected a transcript in UTF-8, got {error}.") from error
-    return _from_text_grid(text, path) if path.suffix == ".TextGrid" else read_table(path)
+    return _from_text_grid(text, path) if path.suffix == ".TextGrid" else _with_our_names(read_table(path))
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """Words or characters (onset, duration, text) of a table; the text stays as it stands, ``NA`` and ``null`` too."""
     separator = "," if path.suffix == ".csv" else "\t"
     try:
-        return pd.read_csv(path, sep=separator, keep_default_na=False, dtype={"text": str}, encoding="utf-8-sig")
+        return pd.read_csv(
+            path, sep=separator, keep_default_na=False, dtype={"text": str, "word": str}, encoding="utf-8-sig"
+        )
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: expected a table (onset, duration, text), got {error}.") from error
+
+
+def _with_our_names(table: pd.DataFrame) -> pd.DataFrame:
+    if "text" not in table and "word" in table:
+        table = table.rename(columns={"word": "text"})
+    if "duration" not in table and {"onset", "offset"} <= set(table):
+        onset, offset = (pd.to_numeric(table[name], errors="coerce") for name in ("onset", "offset"))
+        table = table.assign(duration=offset - onset)
+    return table
 
 
 def _encoding(path: Path) -> str:

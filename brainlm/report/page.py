@@ -49,8 +49,7 @@ class Section:
     def add_plot(self, figure: Figure, name: str, alt: str, caption: str, numbers: pd.DataFrame) -> None:
         """Embed a drawing of lines and points (SVG), with its numbers to download."""
         with mpl.rc_context({"svg.hashsalt": name}):  # the same page for the same numbers
-            stored = _saved(figure, "svg", transparent=True, metadata={"Date": None})
-        stored = re.sub(rb"\s*\n\s*", b" ", stored)  # indentation is a tenth of the file
+            stored = _without_waste(_saved(figure, "svg", transparent=True, metadata={"Date": None}))
         self._add_figure("svg+xml", stored, {"name": name, "alt": alt, "caption": caption, "style": "plot"}, numbers)
 
     def add_picture(
@@ -124,6 +123,16 @@ def _saved(figure: Figure, kind: str, **options: object) -> bytes:
     stored = io.BytesIO()
     figure.savefig(stored, format=kind, **options)
     return stored.getvalue()
+
+
+def _without_waste(stored: bytes) -> bytes:
+    """A drawing without comments and white space, lines to a hundredth of a point: a sixth smaller."""
+
+    def shorten(line: re.Match) -> bytes:
+        return re.sub(rb"\s+", b" ", re.sub(rb"\d+\.\d{3,}", lambda n: b"%.2f" % float(n.group()), line.group()))
+
+    plain = re.sub(rb"<!--.*?-->", b"", stored, flags=re.DOTALL)
+    return re.sub(rb">\s+<", b"><", re.sub(rb' d="[^"]*"', shorten, plain))
 
 
 def _with_few_colours(stored: bytes) -> bytes:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from brainlm.figures.quality import draw_quality
+from brainlm.figures.quality import draw_quality, draw_strips
 from brainlm.io.reports import checksums, load_preprocessing
 from brainlm.io.store import load_json
 from brainlm.provenance import code_version
@@ -15,6 +15,7 @@ from brainlm.steps._report_fmri_quality import ranked_section, run_sections
 
 SHOWN = {"bad_channels": "bad channels", "amplitude_after_uv": "amplitude (uV)"}
 WORST = "bad_channels"
+MOST_BARS = 20  # beyond that recordings are points
 NAMES = {"fmri": "fMRI", "eeg": "EEG"}
 PACKAGES = (
     "numpy",
@@ -73,9 +74,12 @@ def _eeg(wide: pd.DataFrame, ranked: bool) -> Section:
     if ranked and WORST in wide:
         wide = wide.sort_values(WORST, ascending=False, kind="stable")
     table = wide.reset_index(names="recording").rename(columns=lambda name: str(name))
-    if shown and len(wide) <= 80:
-        alt = f"{' and '.join(shown.values())} of every recording; dashes: median"
+    alt = f"{' and '.join(shown.values())} of every recording; dashes: median"
+    if shown and len(wide) <= MOST_BARS:
         section.add_plot(draw_quality(wide, shown), "quality-eeg", alt, f"{alt[0].upper()}{alt[1:]}.", table)
+    elif shown:
+        none = pd.DataFrame(False, wide.index, list(shown))
+        section.add_plot(draw_strips(wide, none, shown), "quality-eeg", alt, "A point a run; dashes: median.", table)
     section.add_table(table, "A row a recording", "quality-eeg-table")
     return section
 
@@ -85,8 +89,8 @@ def _numbers(column: pd.Series) -> pd.Series:
     return numbers if (numbers.notna() == column.notna()).all() else column
 
 
-def provenance_section(results: Path, files: list[Path], rows: pd.DataFrame, step: str) -> Section:
-    """Config, seeds, versions and checksums; ``rows`` are those of the table decoding that the page shows."""
+def provenance_sections(results: Path, files: list[Path], rows: pd.DataFrame, step: str) -> list[Section]:
+    """Seeds and versions, then, folded, config and checksums; ``rows`` are those of the page's table decoding."""
     section = Section("Provenance")
     facts = [f"brainlm {version('brainlm')}, code {code_version(f'brainlm.steps.{step}')} (of the step {step})."]
     if not rows.empty:
@@ -98,9 +102,10 @@ def provenance_section(results: Path, files: list[Path], rows: pd.DataFrame, ste
     )
     section.add_list(facts)
     flat = pd.DataFrame(_flat(load_json(results / "config.json")), columns=["key", "value"])
-    section.add_table(flat, "Config", "config")
-    section.add_table(checksums(sorted(files), results), "SHA-256 of the files that this page shows", "checksums")
-    return section
+    config, sums = (Section(title, level=3, folded=True) for title in ("Config", "Checksums"))
+    config.add_table(flat, "Every key of the config, defaults filled in", "config")
+    sums.add_table(checksums(sorted(files), results), "SHA-256 of the files that this page shows", "checksums")
+    return [section, config, sums]
 
 
 def methods_section(results: Path, subjects: list[str], kinds: set[str], rsa: pd.DataFrame, has_eeg: bool) -> Section:

@@ -54,7 +54,6 @@ def name_in(rows: pd.DataFrame, modality: str) -> bool:
 
 def _modality(rows: pd.DataFrame, results: Path, subject: str, modality: str) -> Section:
     section = Section(f"RSA with {MODALITIES[modality]}", level=3)
-    numbers = rows[[name for name in NUMBERS if name in rows]].dropna(axis=1, how="all")
     networks = sorted(set(rows["network"].dropna()))
     if not networks:
         section.add_text("No network was compared.")
@@ -62,6 +61,7 @@ def _modality(rows: pd.DataFrame, results: Path, subject: str, modality: str) ->
         own = rows[(rows["network"] == network) | rows["network"].isna()]
         timed = own["time_s"].notna().any()
         draw = draw_timecourse if timed else draw_regions
+        numbers = own[[name for name in NUMBERS if name in own]].dropna(axis=1, how="all")
         alt = f"Similarity of layers of {network} and brain by {'time' if timed else 'region'}, a line a learning rule"
         caption = f"{alt}." + (" Lines without a rule: other models." if not timed else "")
         section.add_plot(draw(own), f"rsa-{modality}-{network}", alt, caption, numbers)

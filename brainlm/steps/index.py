@@ -1,4 +1,4 @@
-"""Step: write the run table of a data set (the workflow does this itself, but for data that it has yet to make)."""
+"""Step: write the run table of a data set (the workflow itself does, but for data yet to be simulated)."""
 
 from pathlib import Path
 

@@ -11,7 +11,7 @@ from brainlm.io.store import atomic
 from brainlm.report.page import Section, render
 from brainlm.report.sentences import group_headline, zero_shot_sentence
 from brainlm.steps._report_learning import learning_section
-from brainlm.steps._report_quality import limits_section, methods_section, provenance_section, quality_sections
+from brainlm.steps._report_quality import limits_section, methods_section, provenance_sections, quality_sections
 from brainlm.steps._report_rsa import rsa_sections
 from brainlm.steps._report_word_rate import word_rate_sections
 from brainlm.steps.report_subject import stamps
@@ -47,7 +47,7 @@ def report_group(*, results: Path, out: Path) -> None:
         learning_section(tables["learning"], results),
         *rsa_sections(group, results, "group"),
         *quality_sections(quality, results, ranked=True),
-        provenance_section(results, files, decoding, "report_group"),
+        *provenance_sections(results, files, decoding, "report_group"),
         methods_section(results, subjects, kinds, group, has_eeg),
         limits_section(),
     ]

@@ -11,7 +11,7 @@ from brainlm.report.page import Section, render
 from brainlm.report.sentences import headline, other_seeds_sentence
 from brainlm.steps._report_decoding import decoding_sections, find_decoded
 from brainlm.steps._report_eeg_quality import eeg_quality_sections
-from brainlm.steps._report_quality import limits_section, methods_section, provenance_section, quality_sections
+from brainlm.steps._report_quality import limits_section, methods_section, provenance_sections, quality_sections
 from brainlm.steps._report_rsa import rsa_sections
 
 TABLES = ("decoding", "selector", "quality", "rsa")
@@ -42,7 +42,7 @@ def report_subject(*, results: Path, subject: str, out: Path) -> None:
         *quality_sections(own["quality"], results),
         *eeg_quality_sections(results, subject),
         *rsa_sections(own["rsa"], results, subject),
-        provenance_section(results, files, own["decoding"], "report_subject"),
+        *provenance_sections(results, files, own["decoding"], "report_subject"),
         methods_section(results, [subject], {f["kind"] for g in groups for f in g.facts}, own["rsa"], _has_eeg(own)),
         limits_section(),
     ]

@@ -1,4 +1,4 @@
-"""Train one network with one learning rule, and record how its layers respond to the pictures of RSA."""
+"""Train one network with one learning rule, and record how its layers respond to RSA's pictures."""
 
 import logging
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Step: one subject's EEG responses to words: functions of latency, the contrast by surprisal, and its clusters."""
+"""Step: one subject's EEG responses to words: by latency, the contrast by surprisal, and its clusters."""
 
 import logging
 from pathlib import Path

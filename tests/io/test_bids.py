@@ -7,7 +7,7 @@ from small_tree import make_config as config
 
 from brainlm.__main__ import main
 from brainlm.errors import BrainlmError, ConfigError, DataError
-from brainlm.io.bids import index_recordings, read_events
+from brainlm.io.bids import index_recordings, read_events, story_onset
 from brainlm.io.store import save_index
 
 FMRI = {
@@ -42,6 +42,28 @@ def test_the_run_table_of_a_sound_tree(tree):
 
 def test_labels_stay_text(tree):
     assert read_events(tree / "sub-01/func/sub-01_task-see_events.tsv")["trial_type"].tolist() == ["01", "02"]
+
+
+def test_events_of_a_story_need_no_trial_type_and_may_show_pictures_too(tree):
+    (tree / "stimuli").mkdir()
+    (tree / "stimuli" / "one_words.tsv").write_text("onset\tduration\ttext\n0\t1\tonce\n")
+    events = tree / "sub-01/func/sub-01_task-see_events.tsv"
+    events.write_text("onset\tduration\tstim_file\n10.65\t20\taudio/one.wav\n31\t2\timages/hurryup.png\n")
+    assert index_recordings(config(tree, use="story")).iloc[0]["story"] == "one"
+    assert story_onset(read_events(events)) == 10.65
+    with pytest.raises(DataError, match="expected labels in the column trial_type, got none there. Columns: onset"):
+        index_recordings(config(tree, use="labels"))
+
+
+def test_a_story_may_be_named_by_task_and_run(tree):
+    (tree / "stimuli").mkdir()
+    (tree / "stimuli" / "two_words.tsv").write_text("onset\tduration\ttext\n0\t1\tonce\n")
+    for path in sorted((tree / "sub-01/func").iterdir()):
+        path.rename(path.with_name(path.name.replace("task-see", "task-see_run-02")))
+    named = config(tree, use="story", stories={"task-see_run-02": "two"})
+    assert index_recordings(named).iloc[0]["story"] == "two"
+    with pytest.raises(ConfigError, match="task-see_run-2 is no recording or task"):
+        index_recordings(named | {"stories": {"task-see_run-2": "two"}})
 
 
 def break_root(tree):

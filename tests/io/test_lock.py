@@ -1,6 +1,5 @@
 """Locks that go with their process, half-written files, and steps that end with their Snakemake."""
 
-import argparse
 import errno
 import os
 import signal
@@ -114,7 +113,7 @@ def test_a_fault_of_the_disk_anywhere_in_a_step_is_one_line(monkeypatch, capsys,
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "scratch")
 
     monkeypatch.setattr("brainlm.__main__.load_step", lambda name: full)
-    monkeypatch.setattr("brainlm.__main__.build_parser", lambda step: argparse.ArgumentParser())
+    monkeypatch.setattr("brainlm.__main__.parse", lambda step, words: {})
     assert main(["tables"]) == 1
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 1 and "No space left on device: 'scratch'" in told[0]

@@ -1,45 +1,9 @@
 import pandas as pd
 import pytest
+from public_trees import GRID
 
 from brainlm.errors import DataError
 from brainlm.io.transcripts import find_transcript, read_table, read_words
-
-GRID = '''File type = "ooTextFile"
-Object class = "TextGrid"
-xmin = 0
-xmax = 2
-tiers? <exists>
-size = 2
-item []:
-    item [1]:
-        class = "IntervalTier"
-        name = "phone"
-        intervals: size = 1
-        intervals [1]:
-            xmin = 0
-            xmax = 2
-            text = "AA"
-    item [2]:
-        class = "IntervalTier"
-        name = "Word"
-        intervals: size = 4
-        intervals [1]:
-            xmin = 0
-            xmax = 0.5
-            text = "sp"
-        intervals [2]:
-            xmin = 0.5
-            xmax = 0.75
-            text = "said ""so"""
-        intervals [3]:
-            xmin = 0.75
-            xmax = 1.5
-            text = ""
-        intervals [4]:
-            xmin = 1.5
-            xmax = 2
-            text = "null"
-'''
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
@@ -55,6 +19,13 @@ def test_words_that_look_like_missing_values_stay_words(tmp_path):
         rows = [("onset", "duration", "text"), ("0", "1", "NA"), ("1", "1", "null"), ("2", "1", "01")]
         path.write_text("\n".join(separator.join(row) for row in rows))
         assert read_words(path)["text"].tolist() == ["NA", "null", "01"]
+
+
+def test_tables_may_tell_the_end_of_a_word_and_call_it_word(tmp_path):
+    path = tmp_path / "s_words.csv"
+    path.write_text("\ufeffword,lemma,onset,offset\nNA,na,0.5,0.75\nOnce,once,0.75,1.5\n", encoding="utf-8")
+    words = read_words(path)
+    assert words[["onset", "duration", "text"]].values.tolist() == [[0.5, 0.25, "NA"], [0.75, 0.75, "Once"]]
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_every_part_stands_in_order(drawn):
     titles = [re.sub("<.*?>", "", title) for title in re.findall(r"<h[23] .*?</h[23]>", page.html)]
     parts = ["Decoding within", "What was said", "Identification", "Where the", "The selector", "Controls", "Training"]
     parts += ["Split audit", "Quality", "Quality: fMRI", "Quality: EEG", "Which learning rule", "RSA with fMRI"]
-    parts += ["RSA with EEG", "Provenance", "Methods", "Limits"]
+    parts += ["RSA with EEG", "Provenance", "Config", "Checksums", "Methods", "Limits"]
     assert [title.startswith(part) for title, part in zip(titles, parts, strict=True)] == [True] * len(parts)
     assert "No fitted object saw a test recording" in page.plain
     assert "the fan was on" in page.plain

@@ -1,8 +1,10 @@
 """The workflow itself: plans, faults of the config, and the tiny study from end to end."""
 
 import json
+import os
 import re
 import shutil
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -242,6 +244,13 @@ def test_the_tiny_study_runs_reruns_nothing_and_repeats_itself(tmp_path, monkeyp
         html = (first / "results" / "reports" / f"{page}.html").read_text()
         assert len(html) < 5e6 and not re.search(r'(src|href)="https?:', html)
         assert all('alt="' in image and 'alt=""' not in image for image in re.findall(r"<img[^>]*>", html))
+    if "BRAINLM_PAGES" in os.environ:  # make test-pages looks at them in a browser
+        shutil.copytree(first / "results" / "reports", os.environ["BRAINLM_PAGES"], dirs_exist_ok=True)
+    collected = snakemake(*config, "--report", str(tmp_path / "report.zip"), "--config", *places(first))
+    assert collected.returncode == 0, collected.stderr[-3000:]
+    with zipfile.ZipFile(tmp_path / "report.zip") as archive:
+        names = [Path(name).name for name in archive.namelist()]
+    assert {"sub-01.html", "sub-02.html", "group.html", *(f"{table}.tsv" for table in TABLES)} <= set(names)
     again = snakemake("-n", *config, "--config", *places(first))
     assert "Nothing to be done" in again.stdout + again.stderr
     for change, expected in RERUNS:

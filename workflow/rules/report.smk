@@ -11,7 +11,15 @@ rule tables:
         rules.rsa.input,
         index=INDEX,
     output:
-        expand(f"{RESULTS}/tables/{{table}}.tsv", table=TABLES),
+        [
+            report(
+                f"{RESULTS}/tables/{table}.tsv",
+                caption="../report/table.rst",
+                category="Tables",
+                labels={"table": table},
+            )
+            for table in TABLES
+        ],
         config=f"{RESULTS}/config.json",
     log:
         f"{RESULTS}/logs/tables.log",
@@ -35,7 +43,12 @@ rule report_subject:
     input:
         rules.tables.output,
     output:
-        page=f"{RESULTS}/reports/sub-{{subject}}.html",
+        page=report(
+            f"{RESULTS}/reports/sub-{{subject}}.html",
+            caption="../report/subject.rst",
+            category="Reports",
+            labels={"page": "sub-{subject}"},
+        ),
     log:
         f"{RESULTS}/logs/report/sub-{{subject}}.log",
     conda:
@@ -56,7 +69,12 @@ rule report_group:
     input:
         rules.tables.output,
     output:
-        page=f"{RESULTS}/reports/group.html",
+        page=report(
+            f"{RESULTS}/reports/group.html",
+            caption="../report/group.rst",
+            category="Reports",
+            labels={"page": "all subjects"},
+        ),
     log:
         f"{RESULTS}/logs/report/group.log",
     conda:
