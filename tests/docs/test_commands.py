@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^ *```([^\n`]*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 OWN = "my.yaml"  # stands for a reader's config
-FIRST = ("brainlm", "snakemake", "make", "python", "pip", "uv", "git", "cd", "source", "bash")
+FIRST = ("brainlm", "snakemake", "make", "python", "pip", "uv", "git", "cd", "source", "bash", "apptainer")
 WHOLE = "tests/workflow/test_workflow.py::test_the_tiny_study_runs_reruns_nothing_and_repeats_itself"
 PLANNED = "tests/workflow/test_workflow.py::test_the_demo_is_planned_without_its_data_and_stays_under_150_jobs"
 LEARN = "tests/workflow/test_learn.py"
@@ -55,6 +55,9 @@ HELD = {
     'snakemake --configfile my.yaml --software-deployment-method apptainer --apptainer-args "--bind /data"': (
         "tests/workflow/test_engines.py"
     ),
+    "apptainer build brainlm.sif containers/brainlm.def": "tests/workflow/test_environments.py",
+    "snakemake --configfile my.yaml --config container=brainlm.sif --software-deployment-method apptainer "
+    '--apptainer-args "--nv --bind /data" --workflow-profile profiles/slurm': "tests/workflow/test_environments.py",
     "brainlm report_group --results results/tiny --out results/tiny/reports/group.html": WHOLE,
     "head -n 3 results/demo/tables/decoding.tsv": WHOLE,
     'python -m pytest tests/learning -m "not slow"': CI,
