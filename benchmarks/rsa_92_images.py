@@ -93,7 +93,8 @@ def main() -> None:
         people = triangle(stored["rdms"]).mean(1)
     rng = np.random.default_rng(0)
     names = pd.DataFrame({"region": ["IT"], "time_s": [np.nan]})
-    rules, differences = rule_rows(models, people[:, None], names, "spearman", 1000, rng)
+    table = rule_rows(models, people[:, None], names, "spearman", 1000, rng)
+    rules, differences = (part.dropna(axis=1, how="all") for _, part in table.groupby(table["minus"].notna()))
     best = best_layers(models, people)
     print(rules.round(3).to_string(), differences.round(3).to_string(), best.round(3).to_string(), sep="\n\n")
     accuracies = pd.DataFrame([row for *_, row in found]).groupby("learning_rule")["accuracy"]

@@ -16,7 +16,7 @@ from scipy.spatial.distance import pdist
 
 from brainlm.rsa.brains import region_rdms
 from brainlm.rsa.models import NAMES, Models
-from brainlm.rsa.table import group_rows, subject_rows
+from brainlm.rsa.table import group_tables, subject_tables
 
 N_SUBJECTS, N_RUNS, N_CONDITIONS, N_VOXELS, N_REGIONS, N_MODELS = 3, 4, 24, 30, 4, 9
 SETTINGS = {
@@ -41,8 +41,8 @@ def smallest_p(rng: np.random.Generator) -> tuple[float, float]:
         region_rdms(rng.normal(size=shape), rng.normal(size=(100, shape[-1])), regions, conditions, "crossnobis")
         for _ in range(N_SUBJECTS)
     ]
-    one = subject_rows(models, brains[0], SETTINGS, rng)["p_corrected"].min()
-    return one, group_rows(models, brains, SETTINGS, rng)["p_corrected"].min()
+    one = subject_tables(models, brains[0], SETTINGS, rng).rows["p_corrected"].min()
+    return one, group_tables(models, brains, SETTINGS, rng).rows["p_corrected"].min()
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from brainlm.errors import ConfigError, choose
-from brainlm.io.labelled import check_source
+from brainlm.io.labelled import READERS, check_source, is_reader
 from brainlm.io.store import load_json
 from brainlm.training.search import list_trials
 
@@ -67,6 +67,28 @@ def check_epochs(config: dict, table: pd.DataFrame) -> None:
             raise ConfigError(
                 f"eeg.epochs: {around}: expected EEG runs of tasks of use {wanted}, got none. Leave it out."
             )
+
+
+def check_readers(config: dict, table: pd.DataFrame) -> None:
+    """Stop before any job where a network shall read stories that it cannot read, or that nobody heard.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be compared with brains.
+    """
+    data = config["learning"]["data"]
+    readers = [name for name in config["learning"]["networks"] if is_reader(data.get(name))]
+    for name in readers:
+        choose(f"network with learning.data.{name}.rsa, which would read stories,", name, READERS)
+    if readers and not ((table["use"] == "story") & (table["modality"] == "fmri")).any():
+        raise ConfigError(
+            f"learning.data.{readers[0]}.rsa: expected fMRI runs of a task of use story, which the network would read, "
+            "got none. Leave rsa out."
+        )
+    if readers and config["rsa"]["segments"]["controls"]:
+        wanted = "rsa.comparison where rsa.segments.controls are regressed out"
+        choose(wanted, config["rsa"]["comparison"], ["pearson", "spearman"])
 
 
 def check_learning(config: dict) -> None:

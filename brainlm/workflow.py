@@ -15,6 +15,7 @@ from brainlm.checks import (
     check_epochs,
     check_learning,
     check_options,
+    check_readers,
     check_simulated,
     decoded_protocols,
 )
@@ -22,6 +23,7 @@ from brainlm.config import as_json, leave_out
 from brainlm.errors import choose
 from brainlm.io.bids import choose_subjects, index_recordings
 from brainlm.io.fmriprep import find_prepared
+from brainlm.io.labelled import is_reader
 from brainlm.io.lock import hold, is_held
 from brainlm.io.mne_pipeline import ENGINE as MNE_PIPELINE
 from brainlm.io.mne_pipeline import find_clean
@@ -101,6 +103,7 @@ class Plan:
             table = _plan_table(config)
             check_decoding(config, table)
             check_epochs(config, table)
+            check_readers(config, table)
             return cls(config, table, must_simulate=True)
         if config["simulate"]:
             check_simulated(config)
@@ -108,6 +111,7 @@ class Plan:
         kept = table[table["excluded"] == ""]
         check_decoding(config, kept)
         check_epochs(config, kept)
+        check_readers(config, kept)
         save_index(index, table)
         return cls(config, kept, must_simulate=False)
 
@@ -254,10 +258,24 @@ class Plan:
     def models(self, pattern: str) -> list[str]:
         """Activities of the networks that RSA compares: of the first protocol, those that see pictures like RSA's."""
         learning = self.config["learning"]
-        name = {"final": "activity.npz", "accuracy_matched": "matched.npz"}[self.config["rsa"]["checkpoint"]]
-        own = learning["data"]
-        seen = [network for network in learning["networks"] if network not in own or own[network].get("rsa")]
-        return self._networks(f"{pattern}/{name}", seen, learning["protocols"][:1])
+        file = {"final": "activity.npz", "accuracy_matched": "matched.npz"}[self.config["rsa"]["checkpoint"]]
+        data, readers = learning["data"], self._readers()
+        seen = [name for name in learning["networks"] if name not in data or data[name].get("rsa")]
+        seen = [name for name in seen if name not in readers]
+        return self._networks(f"{pattern}/{file}", seen, learning["protocols"][:1])
+
+    def readers(self, pattern: str) -> list[str]:
+        """A file of every network that reads segments of stories for RSA, of the first protocol."""
+        return self._networks(pattern, self._readers(), self.config["learning"]["protocols"][:1])
+
+    def weights(self) -> str:
+        """The weights that RSA compares."""
+        return {"final": "network", "accuracy_matched": "matched"}[self.config["rsa"]["checkpoint"]] + ".safetensors"
+
+    def _readers(self) -> list[str]:
+        """Networks of texts that are compared with brains."""
+        learning = self.config["learning"]
+        return [name for name in learning["networks"] if is_reader(learning["data"].get(name))]
 
     def _networks(self, pattern: str, networks: list[str], protocols: list[str]) -> list[str]:
         learning = self.config["learning"]
@@ -299,7 +317,12 @@ class Plan:
     def listeners(self, pattern: str) -> list[str]:
         """A file of every subject who heard a story in fMRI; none where no network is trained."""
         rows = self.table[(self.table["use"] == "story") & (self.table["modality"] == "fmri")]
-        return [pattern.format(subject=subject) for subject in sorted(set(rows["subject"]))] if self.models("") else []
+        subjects = sorted(set(rows["subject"])) if self.models("") or self.readers("") else []
+        return [pattern.format(subject=subject, modality="fmri") for subject in subjects]
+
+    def readings(self, pattern: str) -> list[str]:
+        """The same where networks read the stories' segments."""
+        return self.listeners(pattern) if self.readers("") else []
 
     def truth(self) -> str:
         """The folder with planted truth of a simulated data set, or none."""

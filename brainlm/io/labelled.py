@@ -31,7 +31,7 @@ class Source:
     dimensions: int = 50  # of fitted vectors
     min_count: int = 2  # of a word that gets a fitted vector
     length: int = 32  # characters of a sequence
-    rsa: bool = False  # whether the network is compared with brains: its pictures are like those of RSA
+    rsa: bool = False  # compared with brains: its pictures are like those of RSA, or it reads the study's stories
 
     @classmethod
     def of(cls, told: dict, root: Path) -> "Source":
@@ -72,6 +72,11 @@ def check_source(network: str, kind: str, told: dict | None) -> None:
             f"learning.data.{network}: expected {kind} (format {', '.join(formats)}), got format "
             f"{Source.of(told, Path()).format}. Choose another format or another network."
         )
+
+
+def is_reader(told: dict | None) -> bool:
+    """Whether an entry of ``learning.data`` makes its network read the study's stories, to be compared with brains."""
+    return bool(told) and bool(told.get("rsa")) and told.get("format") in TEXTS
 
 
 def load_labelled(source: Source) -> dict[str, Labelled]:
@@ -267,4 +272,5 @@ PICTURES: dict[str, Callable[[Path], dict[str, Labelled]]] = {
     "npz": _npz,
 }
 TEXTS = ("labelled_text", "plain_text")
+READERS = ("textcnn", "rnn")  # networks that read a text of any length
 FORMATS = {"pictures": tuple(PICTURES), "sentences": ("labelled_text",), "characters": ("plain_text",)}

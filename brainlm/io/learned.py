@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from brainlm.errors import DataError
 from brainlm.io.store import atomic, load_json, save_json
 
 
@@ -18,6 +19,13 @@ def save_weights(path: Path, weights: dict[str, Tensor]) -> None:
     """Write weights as safetensors, each in memory of its own."""
     with atomic(path) as tmp:
         save_file({name: value.detach().cpu().contiguous().clone() for name, value in weights.items()}, tmp)
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """What :func:`save_weights` wrote; none where training left none."""
+    if not path.exists():
+        raise DataError(f"{path}: expected weights, found none. Train the network first.")
+    return load_file(path)
 
 
 def dataset_name(bids_root: Path) -> str:

@@ -43,6 +43,11 @@ class Estimate:
             t = self.values / np.sqrt(self.variance)
         return 2 * stats.t.sf(np.abs(t), self.dof) if two_sided else stats.t.sf(t, self.dof)
 
+    def rows(self, chosen: slice) -> "Estimate":
+        """Some of the contrasts."""
+        dof = self.dof if isinstance(self.dof, int) else self.dof[chosen]
+        return Estimate(self.values[chosen], self.variance[chosen], dof)
+
 
 @dataclass(frozen=True)
 class Draws:
@@ -66,12 +71,12 @@ def bootstrap(
     """Mean similarity over subjects with the variance over the populations of the ``factors``.
 
     ``contrasts`` are rows of weights over models: differences, means over seeds; by default each model on its own.
-    ``seeds`` names each model's training seed; one seed is drawn for all models at once, as their runs are paired by
-    it. With ``ceilings`` two rows follow: the lower and upper noise ceiling.
+    ``seeds`` names each model's training seed (None: it has none); one seed is drawn for all models at once, as their
+    runs are paired by it. With ``ceilings`` two rows follow: the lower and upper noise ceiling.
 
     Conditions and subjects drawn together count the noise of both twice, so three variances are combined (Schuett et
-    al. 2023). Degrees of freedom: the smaller of the two less 1. The variance over seeds is added, with its own degrees
-    of freedom by Welch and Satterthwaite.
+    al. 2023). Degrees of freedom: the smaller of the two less 1. The variance over seeds is added to contrasts that
+    hold models of every seed, with its own degrees of freedom by Welch and Satterthwaite.
 
     Raises
     ------
@@ -91,7 +96,7 @@ def bootstrap(
     if "seeds" not in factors:
         return Estimate(full, variance, dof)
     n_seeds = draws.seeds.shape[1]
-    spread = np.var(_seed_means(models, brains, comparison, draws, weights, seeds), axis=0, ddof=1)
+    spread = _variance_over_seeds(values, draws, weights, seeds)
     of_seeds = n_seeds / (n_seeds - 1) * np.pad(spread, ((0, len(full) - len(weights)), (0, 0)))
     return Estimate(full, variance + of_seeds, _joint_dof(variance, dof, of_seeds, n_seeds - 1))
 
@@ -139,10 +144,11 @@ def _check_factors(factors: Sequence[str], draws: Draws, seeds: Sequence[object]
                 f"Inference over {factor} needs at least {least[factor]}; got {n}. Add {factor}, or leave them out of "
                 "the factors: the result then speaks of these alone."
             )
-    if "seeds" in factors and (seeds is None or len(set(seeds)) != draws.seeds.shape[1]):
+    different = len(set(seeds or ()) - {None})
+    if "seeds" in factors and different != draws.seeds.shape[1]:
         raise ConfigError(
             f"Inference over seeds needs the seed of each model, {draws.seeds.shape[1]} different ones; "
-            f"got {'none' if seeds is None else len(set(seeds))}."
+            f"got {different or 'none'}."
         )
 
 
@@ -226,15 +232,15 @@ def _corrected(parts: dict[str, np.ndarray], n_subjects: int, n_conditions: int)
     return np.minimum(np.maximum(combined, np.maximum(*single)), parts["both"])
 
 
-def _seed_means(
-    models: np.ndarray,
-    brains: np.ndarray,
-    comparison: str,
-    draws: Draws,
-    weights: np.ndarray,
-    seeds: Sequence[object],
-) -> Float[np.ndarray, "draws contrasts brains"]:
-    names = sorted({str(seed) for seed in seeds})
-    place = np.array([names.index(str(seed)) for seed in seeds])
-    values = _means(compare(models, brains.reshape(-1, brains.shape[-1]), comparison), brains)
-    return np.einsum("km,dm,mb->dkb", weights, draws.seeds[:, place].astype(float), values, optimize=True)
+def _variance_over_seeds(
+    values: Float[np.ndarray, "models brains"], draws: Draws, weights: np.ndarray, seeds: Sequence[object]
+) -> Float[np.ndarray, "contrasts brains"]:
+    """Of contrasts that hold models of every seed; any other says nothing of other trainings: 0."""
+    names = sorted({str(seed) for seed in seeds if seed is not None})
+    own = np.array([[str(seed) == name for name in names] for seed in seeds], dtype=float)
+    complete = ((weights != 0).astype(float) @ own).all(1)
+    drawn = np.where((own.sum(1) > 0)[:, None], own @ draws.seeds.T, 1.0)  # how often a model stands in each draw
+    means = np.einsum("km,md,mb->dkb", weights[complete], drawn, values, optimize=True)
+    found = np.zeros((len(weights), values.shape[1]))
+    found[complete] = np.var(means, axis=0, ddof=1)
+    return found

@@ -1,13 +1,24 @@
 """Brain RDMs of one subject: a region at a time for fMRI, a time at a time for EEG."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
 from brainlm.rsa.noise import shrinkage_covariance, whiten
 from brainlm.rsa.rdm import WHITENED, measure_runs
-from brainlm.rsa.table import Brains
 from brainlm.rsa.timecourse import average_windows, window_centres
+
+
+@dataclass(frozen=True)
+class Brains:
+    """Brain RDMs of one subject and modality: over all runs, and one a run; a row of names each."""
+
+    rdms: Float[np.ndarray, "brains pairs"]
+    run_rdms: Float[np.ndarray, "brains runs pairs"]
+    names: pd.DataFrame  # region time_s
+    conditions: tuple[str, ...]
 
 
 def region_rdms(

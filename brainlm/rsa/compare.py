@@ -19,6 +19,7 @@ from brainlm.rsa.whitening import masked_whitener
 Models = Float[np.ndarray, "models pairs"]
 BrainRdms = Float[np.ndarray, "brains pairs"]
 Similarities = Float[np.ndarray, "models brains"]
+NOTHING = 1e-9  # of a vector of length 1: what rounding leaves
 Prepare = Callable[[np.ndarray], np.ndarray]
 
 
@@ -83,11 +84,20 @@ def partial_compare(
     models: Models, brains: BrainRdms, controls: Float[np.ndarray, "controls pairs"], comparison: str
 ) -> Similarities:
     """Pearson or Spearman similarity after the controls' RDMs are regressed out of both sides."""
-    function = COMPARISONS[choose("partial comparison", comparison, ["pearson", "spearman"])]
-    basis, strength, _ = np.linalg.svd(function.brain(controls).T, full_matrices=False)
+    return without(models, controls, comparison) @ without(brains, controls, comparison).T
+
+
+def without(
+    rdms: Float[np.ndarray, "rdms pairs"], controls: Float[np.ndarray, "controls pairs"], comparison: str
+) -> Float[np.ndarray, "rdms pairs"]:
+    """RDMs (for Spearman their ranks) less what is linear in the controls', of length 1; NaN where nothing is left."""
+    prepare = COMPARISONS[choose("partial comparison", comparison, PARTIAL)].brain
+    basis, strength, _ = np.linalg.svd(prepare(controls).T, full_matrices=False)
     basis = basis[:, strength > 1e-10 * strength.max()]
-    left, right = (p - p @ basis @ basis.T for p in (function.model(models), function.brain(brains)))
-    return _unit(left) @ _unit(right).T
+    prepared = prepare(rdms)
+    rest = prepared - prepared @ basis @ basis.T
+    rest[np.linalg.norm(rest, axis=1) < NOTHING] = 0
+    return _unit(rest)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
@@ -173,4 +183,5 @@ COMPARISONS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "whitened_cosine": InnerProduct(_whitened_model, _whitened_brain),
     "whitened_correlation": InnerProduct(_after_centring(_whitened_model), _after_centring(_whitened_brain)),
 }
+PARTIAL = ["pearson", "spearman"]  # both sides are vectors of length 1, out of which others can be regressed
 WHITENED_COMPARISONS = ("whitened_cosine", "whitened_correlation")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from brainlm.rsa.compare import COMPARISONS, InnerProduct, compare
 from brainlm.rsa.pairs import permute_pairs
@@ -45,10 +45,12 @@ def group_permutation_test(
     n_permutations: int,
     rng: np.random.Generator,
     null: Float[np.ndarray, "permutations models brains"] | None = None,
+    shuffles: Int[np.ndarray, "permutations pairs"] | None = None,
 ) -> Similarity:
     """The same test of the mean similarity over subjects: each subject's RDM is compared, then values are averaged.
 
-    ``null``, if given, is filled with the values under each shuffle, which cluster correction needs.
+    ``null``, if given, is filled with the values under each shuffle, which cluster correction needs. ``shuffles``, if
+    given, say where each entry of the models' RDMs comes from, for conditions that may not be shuffled freely.
     """
     n_subjects, n_brains, n_pairs = brains.shape
     flat = brains.reshape(-1, n_pairs)
@@ -57,7 +59,7 @@ def group_permutation_test(
         return values.reshape(*values.shape[:-1], n_subjects, n_brains).mean(-2)
 
     values = mean(compare(models, flat, comparison))
-    shuffles = permute_pairs(n_pairs, n_permutations, rng)
+    shuffles = permute_pairs(n_pairs, n_permutations, rng) if shuffles is None else shuffles
 
     def nulls() -> Iterator[np.ndarray]:
         for part, some in enumerate(_parts(shuffles)):

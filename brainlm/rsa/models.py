@@ -31,7 +31,7 @@ class Models:
 
 
 def network_models(activities: list[tuple[dict[str, np.ndarray], dict]], measure: str) -> Models:
-    """One model a layer of each network, and two without a network: ``pixels``, and ``category`` where labels exist.
+    """One model a layer of each network, and without a network ``pixels`` and ``category``, where they are there.
 
     A layer whose activity is not finite (its network diverged) gets an RDM of NaN. A pair of pictures of one
     category is at distance 0, any other at 1.
@@ -49,7 +49,8 @@ def network_models(activities: list[tuple[dict[str, np.ndarray], dict]], measure
         for layer in sorted((key for key in arrays if key.startswith("layer")), key=lambda key: int(key[5:])):
             rdms.append(_layer_rdm(arrays[layer].astype(float), measure))
             names.append((about["network"], about["learning_rule"], "network", str(about["seed"]), layer))
-    return Models(np.stack(rdms), pd.DataFrame(names, columns=NAMES), conditions)
+    n = len(conditions)
+    return Models(np.array(rdms).reshape(-1, n * (n - 1) // 2), pd.DataFrame(names, columns=NAMES), conditions)
 
 
 def given_models(rdms: list[Rdm], names: list[str]) -> Models:
@@ -112,7 +113,10 @@ def same_order(models: Models, conditions: tuple[str, ...]) -> Models:
 
 
 def _plain_models(arrays: dict[str, np.ndarray], measure: str) -> tuple[list[np.ndarray], list[tuple]]:
-    rdms, names = [distances(arrays["pixels"].astype(float), measure)], [(None, None, "pixels", None, None)]
+    rdms, names = [], []
+    if "pixels" in arrays:
+        rdms.append(distances(arrays["pixels"].astype(float), measure))
+        names.append((None, None, "pixels", None, None))
     if "labels" in arrays:
         rows, columns = np.triu_indices(len(arrays["labels"]), 1)
         rdms.append((arrays["labels"][rows] != arrays["labels"][columns]).astype(float))

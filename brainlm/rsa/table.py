@@ -1,6 +1,7 @@
 """Rows of the table ``rsa``: every model against every brain RDM, with its p value, interval and ceiling."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -8,63 +9,129 @@ from jaxtyping import Float
 from scipy.stats import ttest_1samp
 
 from brainlm.rsa.bootstrap import FEWEST_SUBJECTS, bootstrap, make_draws
+from brainlm.rsa.brains import Brains
 from brainlm.rsa.clusters import cluster_test
 from brainlm.rsa.compare import compare, partial_compare
+from brainlm.rsa.design import Design
 from brainlm.rsa.inference import Similarity, false_discovery_rate, group_permutation_test
 from brainlm.rsa.models import Models
 from brainlm.rsa.noise_ceiling import noise_ceiling, noise_ceiling_null, run_ceiling, run_ceiling_null
+from brainlm.rsa.rules import rule_contrasts
 
 CORRECTIONS = ("max_statistic", "fdr", "cluster")
+OTHERS = ("ci_low", "ci_high", "value_beyond_pixels", "minus_untrained", "minus_low", "minus_high", "minus_p")
 ALONG_TIME = np.array([[False] * 3, [True] * 3, [False] * 3])  # models x times
 CEILING_DRAWS = 25  # of the null bound, whose spread is a tenth of its mean or less
 
 
 @dataclass(frozen=True)
-class Brains:
-    """Brain RDMs of one subject and modality: over all runs, and one a run; a row of names each."""
+class Tables:
+    """Rows of every model against every brain RDM; and rows of the rules over their training seeds."""
 
-    rdms: Float[np.ndarray, "brains pairs"]
-    run_rdms: Float[np.ndarray, "brains runs pairs"]
-    names: pd.DataFrame  # region time_s
-    conditions: tuple[str, ...]
+    rows: pd.DataFrame
+    rules: pd.DataFrame
 
 
-def subject_rows(models: Models, brains: Brains, settings: dict, rng: np.random.Generator) -> pd.DataFrame:
-    """Rows of one subject; ceilings come from the agreement of its runs."""
-    rows = _rows(models, brains.rdms[None], brains.names, settings, rng)
-    ceilings = [_run_ceilings(runs, settings["comparison"], rng) for runs in brains.run_rdms]
-    return _with_ceilings(rows, ceilings, "runs of one subject").assign(n_subjects=1, p_subjects=np.nan, note="n/a")
+def subject_tables(
+    models: Models, brains: Brains, settings: dict, rng: np.random.Generator, design: Design | None = None
+) -> Tables:
+    """Tables of one subject; ceilings come from the agreement of its runs.
+
+    With a ``design`` its controls are regressed out of both sides first, and stories are shifted, not shuffled.
+    """
+    return _tables(models, [brains], settings, rng, design)
 
 
-def group_rows(models: Models, subjects: list[Brains], settings: dict, rng: np.random.Generator) -> pd.DataFrame:
-    """Rows of the mean over subjects, each compared on its own; ceilings come from their agreement.
+def group_tables(
+    models: Models, subjects: list[Brains], settings: dict, rng: np.random.Generator, design: Design | None = None
+) -> Tables:
+    """Tables of the mean over subjects, each compared on its own; ceilings come from their agreement.
 
     ``p`` shuffles conditions and so speaks of these subjects; ``p_subjects`` (one-sided t-test over subjects) speaks of
     others like them. With fewer than 3 subjects ceilings and ``p_subjects`` are not given.
     """
-    rdms = np.stack([subject.rdms for subject in subjects])
-    names, n = subjects[0].names, len(subjects)
-    rows = _rows(models, rdms, names, settings, rng)
-    if n < FEWEST_SUBJECTS:
-        note = f"no inference over subjects: {n} of at least {FEWEST_SUBJECTS}"
-        none = [(np.nan,) * 3] * len(names)
-        return _with_ceilings(rows, none, "n/a").assign(n_subjects=n, p_subjects=np.nan, note=note)
-    each = np.stack([compare(models.rdms, subject, settings["comparison"]) for subject in rdms])
-    p_subjects = ttest_1samp(each, 0, axis=0, alternative="greater").pvalue
-    ceilings = [_subject_ceilings(rdms[:, brain], settings["comparison"], rng) for brain in range(len(names))]
-    rows = _with_ceilings(rows, ceilings, "subjects")
-    return rows.assign(n_subjects=n, p_subjects=np.asarray(p_subjects).ravel(), note="n/a")
+    found = _tables(models, subjects, settings, rng, design, group=True)
+    if len(subjects) >= FEWEST_SUBJECTS:
+        return found
+    note = f"no inference over subjects: {len(subjects)} of at least {FEWEST_SUBJECTS}"
+    return Tables(found.rows.assign(note=note), found.rules.assign(note=found.rules["note"].fillna(note)))
 
 
-def _rows(
+def _tables(
     models: Models,
-    brains: Float[np.ndarray, "subjects brains pairs"],
-    names: pd.DataFrame,
+    subjects: list[Brains],
     settings: dict,
     rng: np.random.Generator,
-) -> pd.DataFrame:
-    """Values with p values and intervals, one row a model and brain RDM, models outermost."""
-    found, others = _similarities(models, brains, settings, rng, over_time=bool(names["time_s"].notna().all()))
+    design: Design | None,
+    group: bool = False,
+) -> Tables:
+    """Tables of the models; where RDMs are regressed out, these follow as models of their own, compared plainly."""
+    parts = [(models, design)]
+    if design is not None and design.names:
+        parts.append((design.control_models(models.conditions), design.bare()))
+    made = [_one_table(some, subjects, settings, rng, held, group) for some, held in parts if len(some.rdms)]
+    return Tables(pd.concat([table.rows for table in made], ignore_index=True), made[0].rules)
+
+
+def _one_table(
+    models: Models, subjects: list[Brains], settings: dict, rng: np.random.Generator, design: Design | None, group: bool
+) -> Tables:
+    name = comparison = settings["comparison"]
+    if design is not None:
+        name = design.comparison(comparison)
+        adjusted = [design.adjusted(models, brains, comparison) for brains in subjects]
+        (models, _, comparison), subjects = adjusted[0], [brains for _, brains, _ in adjusted]
+    study = _Study(models, subjects, settings | {"comparison": comparison}, design)
+    rows, rules = _rows(study, rng)
+    rows = _with_group_columns(rows, study, rng) if group else _with_subject_columns(rows, study, rng)
+    told = {key: settings[key] for key in ("measure", "network_measure")}
+    told |= {"comparison": name, "n_conditions": len(models.conditions)}
+    told |= {"controls": " ".join(design.names) if design is not None and design.names else np.nan}
+    return Tables(rows.assign(**told), rules.assign(**told))
+
+
+@dataclass(frozen=True)
+class _Study:
+    models: Models
+    subjects: list[Brains]
+    settings: dict
+    design: Design | None
+
+    @property
+    def names(self) -> pd.DataFrame:
+        return self.subjects[0].names
+
+    @property
+    def over_time(self) -> bool:
+        return bool(self.names["time_s"].notna().all())
+
+    @cached_property
+    def rdms(self) -> Float[np.ndarray, "subjects brains pairs"]:
+        return np.stack([brains.rdms for brains in self.subjects])
+
+
+def _with_subject_columns(rows: pd.DataFrame, study: _Study, rng: np.random.Generator) -> pd.DataFrame:
+    comparison = study.settings["comparison"]
+    ceilings = [_run_ceilings(runs, comparison, rng) for runs in study.subjects[0].run_rdms]
+    return _with_ceilings(rows, ceilings, "runs of one subject").assign(n_subjects=1, p_subjects=np.nan, note=np.nan)
+
+
+def _with_group_columns(rows: pd.DataFrame, study: _Study, rng: np.random.Generator) -> pd.DataFrame:
+    rdms, comparison, n = study.rdms, study.settings["comparison"], len(study.subjects)
+    if n < FEWEST_SUBJECTS:
+        none = [(np.nan,) * 3] * len(study.names)
+        return _with_ceilings(rows, none, "n/a").assign(n_subjects=n, p_subjects=np.nan)
+    each = np.stack([compare(study.models.rdms, subject, comparison) for subject in rdms])
+    p_subjects = ttest_1samp(each, 0, axis=0, alternative="greater").pvalue
+    ceilings = [_subject_ceilings(rdms[:, brain], comparison, rng) for brain in range(len(study.names))]
+    rows = _with_ceilings(rows, ceilings, "subjects")
+    return rows.assign(n_subjects=n, p_subjects=np.asarray(p_subjects).ravel(), note=np.nan)
+
+
+def _rows(study: _Study, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Values with p values and intervals, one row a model and brain RDM, models outermost; and the rules' rows."""
+    models, names, settings = study.models, study.names, study.settings
+    found, others, rules = _similarities(study, rng)
     rows = names.merge(models.names.reset_index(names="model_index"), how="cross")
     rows = rows.assign(brain_index=np.repeat(np.arange(len(names)), len(models.names)))
     rows = rows.sort_values(["model_index", "brain_index"], kind="stable").reset_index(drop=True)
@@ -75,55 +142,56 @@ def _rows(
         **others,
     }
     rows = rows.assign(**{name: values.ravel() for name, values in numbers.items()})
-    return rows.assign(
-        measure=settings["measure"],
-        network_measure=settings["network_measure"],
-        comparison=settings["comparison"],
-        correction=settings["correction"],
-        n_permutations=settings["n_permutations"],
-        n_conditions=len(models.conditions),
-    )
+    return rows.assign(correction=settings["correction"], n_permutations=settings["n_permutations"]), rules
 
 
-def _similarities(
-    models: Models, brains: np.ndarray, settings: dict, rng: np.random.Generator, over_time: bool
-) -> tuple[Similarity, dict[str, np.ndarray]]:
-    """Tests, and further columns by name, all models x brains; models that are not finite get NaN everywhere."""
+def _similarities(study: _Study, rng: np.random.Generator) -> tuple[Similarity, dict[str, np.ndarray], pd.DataFrame]:
+    """Tests, and further columns by name, all models x brains; models that are not finite get NaN everywhere.
+
+    The rows of rules come from the same draws.
+    """
+    models, brains, settings = study.models, study.rdms, study.settings
     finite = np.isfinite(models.rdms).all(1)
+    if not finite.any():
+        nothing = np.full((len(finite), brains.shape[1]), np.nan)
+        return Similarity(*[nothing] * 3), dict.fromkeys(OTHERS, nothing), rule_contrasts(models.names[:0]).left_out
     if not finite.all():
-        found, others = _similarities(models.take(finite), brains, settings, rng, over_time)
+        found, others, rules = _similarities(replace(study, models=models.take(finite)), rng)
         spread = Similarity(*(_spread(a, finite) for a in (found.values, found.p, found.p_corrected)))
-        return spread, {name: _spread(values, finite) for name, values in others.items()}
-    comparison = settings["comparison"]
-    found = _tested(models, brains, settings, rng, over_time)
-    draws = make_draws(len(models.conditions), len(brains), settings["n_bootstraps"], rng)
-    factors = ("conditions", "subjects") if len(brains) >= FEWEST_SUBJECTS else ("conditions",)
-    n = len(models.rdms)
+        return spread, {name: _spread(values, finite) for name, values in others.items()}, rules
+    comparison, n = settings["comparison"], len(models.rdms)
+    found = _tested(study, rng)
+    over_seeds = rule_contrasts(models.names)
+    draws = make_draws(len(models.conditions), len(brains), settings["n_bootstraps"], rng, over_seeds.n_seeds)
     rows, differences = _minus_untrained(models.names)
-    contrasts = np.concatenate([np.eye(n), differences])
-    found_all = bootstrap(models.rdms, brains, comparison, draws, factors, contrasts)
-    low, high = found_all.interval()
-    others = {"ci_low": low[:n], "ci_high": high[:n], "value_beyond_pixels": _beyond_pixels(models, brains, comparison)}
-    numbers = {"minus_untrained": found_all.values, "minus_low": low, "minus_high": high, "minus_p": found_all.p(True)}
-    others |= {name: _in_rows(values[n:], rows, found.values.shape) for name, values in numbers.items()}
-    return found, others
+    contrasts = np.concatenate([np.eye(n), differences, over_seeds.weights])
+    factors = over_seeds.factors(len(brains))
+    found_all = bootstrap(models.rdms, brains, comparison, draws, factors, contrasts, over_seeds.seeds)
+    single, minus = found_all.rows(slice(n)), found_all.rows(slice(n, n + len(rows)))
+    low, high = single.interval()
+    others = {"ci_low": low, "ci_high": high, "value_beyond_pixels": _beyond_pixels(models, brains, comparison)}
+    low, high = minus.interval()
+    numbers = {"minus_untrained": minus.values, "minus_low": low, "minus_high": high, "minus_p": minus.p(True)}
+    others |= {name: _in_rows(values, rows, found.values.shape) for name, values in numbers.items()}
+    rules = over_seeds.table(found_all.rows(slice(n + len(rows), None)), study.names, len(brains))
+    return found, others, pd.concat([rules.assign(note=None), over_seeds.left_out], ignore_index=True)
 
 
-def _tested(
-    models: Models, brains: np.ndarray, settings: dict, rng: np.random.Generator, over_time: bool
-) -> Similarity:
+def _tested(study: _Study, rng: np.random.Generator) -> Similarity:
     """Permutation test; where clusters are asked for, ``p_corrected`` of times is that of their cluster.
 
     Clusters run along time, within a model; the largest over all models corrects for all. Regions have no neighbours:
     the maximum statistic corrects them.
     """
-    shape = (settings["n_permutations"], len(models.rdms), brains.shape[1])
-    null = np.empty(shape) if over_time and settings["correction"] == "cluster" else None
-    found = group_permutation_test(models.rdms, brains, settings["comparison"], shape[0], rng, null)
+    models, brains, settings, n = study.models, study.rdms, study.settings, study.settings["n_permutations"]
+    shape = (n, len(models.rdms), brains.shape[1])
+    null = np.empty(shape) if study.over_time and settings["correction"] == "cluster" else None
+    shuffles = None if study.design is None else study.design.shifts(n, rng)
+    found = group_permutation_test(models.rdms, brains, settings["comparison"], n, rng, null, shuffles)
     if null is None:
         return found
     mask = np.ones(shape[1:], dtype=bool)
-    clusters = cluster_test(found.values.ravel(), null.reshape(shape[0], -1), mask, neighbours=ALONG_TIME)
+    clusters = cluster_test(found.values.ravel(), null.reshape(n, -1), mask, neighbours=ALONG_TIME)
     return replace(found, p_corrected=clusters.p_of_points().reshape(mask.shape))
 
 

@@ -6,16 +6,14 @@ import numpy as np
 from jaxtyping import Float
 
 from brainlm.errors import choose
-from brainlm.rsa.compare import COMPARISONS
-
-PARTITIONED = ["pearson", "spearman"]
+from brainlm.rsa.compare import COMPARISONS, PARTIAL
 
 
 def explained(
     models: Float[np.ndarray, "models pairs"], brains: Float[np.ndarray, "brains pairs"], comparison: str
 ) -> Float[np.ndarray, " brains"]:
     """R^2 of each brain RDM (or its ranks) regressed on all models together, with a constant."""
-    prepare = COMPARISONS[choose("comparison of variances", comparison, PARTITIONED)].brain
+    prepare = COMPARISONS[choose("comparison of variances", comparison, PARTIAL)].brain
     basis, strength, _ = np.linalg.svd(prepare(models).T, full_matrices=False)
     basis = basis[:, strength > 1e-10 * strength.max()]  # a model given twice adds nothing
     return np.square(prepare(brains) @ basis).sum(1)
@@ -51,7 +49,7 @@ def commonality(
 
     R^2 from the region plus R^2 from the model less R^2 from both, from the three correlations alone.
     """
-    prepare = COMPARISONS[choose("comparison of variances", comparison, PARTITIONED)].brain
+    prepare = COMPARISONS[choose("comparison of variances", comparison, PARTIAL)].brain
     over_time, regions, theories = (prepare(rdms) for rdms in (eeg, fmri, models))
     by_region = (regions @ over_time.T)[None]
     by_model = (theories @ over_time.T)[:, None]

@@ -1,7 +1,7 @@
 """What a network learns from: pictures, sentences or characters as tensors, in three parts drawn by the seed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ class Lesson:
     classes: list[str]
     scaling: dict  # how files became numbers: mean and std of colours, vectors of words, alphabet
     split: str
+    read: Callable[[str], Float[Tensor, "pieces length width"]] | None = None  # any text, uncut; none for pictures
 
     @property
     def example(self) -> Float[Tensor, "1 ..."]:
@@ -36,7 +37,7 @@ class Lesson:
     def to(self, place: torch.device) -> "Lesson":
         """The same on a device."""
         x, y = ({part: tensor.to(place) for part, tensor in tensors.items()} for tensors in (self.x, self.y))
-        return Lesson(x, y, self.classes, self.scaling, self.split)
+        return replace(self, x=x, y=y)
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def load_lesson(network: str, source: Source, draw: Draw, inputs: str) -> Lesson
         x = {part: scaled(found.stimuli, scaling) for part, found in parts.items()}
     else:
         scaling, turn = _word_vectors(parts, source, network.startswith("spiking"))
-        x = {part: turn(found.stimuli) for part, found in parts.items()}
+        x = {part: turn(found.stimuli, scaling["words"]) for part, found in parts.items()}
+        return Lesson(x, y, classes, scaling, split, lambda text: turn([text], max(1, len(tokenize(text)))))
     return Lesson(x, y, classes, scaling, split)
 
 
@@ -122,8 +124,8 @@ def _scaling(pictures: np.ndarray, path: Path, inputs: str) -> dict:
 
 def _word_vectors(
     parts: dict[str, Labelled], source: Source, unit: bool
-) -> tuple[dict, Callable[[list[str]], Float[Tensor, "stimuli words width"]]]:
-    """What the vectors are, and the function that turns sentences into them; fitted on the training part."""
+) -> tuple[dict, Callable[[list[str], int], Float[Tensor, "stimuli words width"]]]:
+    """What the vectors are, and the function that turns sentences into so many of them; fitted on the training part."""
     tokens = {part: [tokenize(text) for text in found.stimuli] for part, found in parts.items()}
     if source.vectors is not None:
         known = {word for sentences in tokens.values() for sentence in sentences for word in sentence}
@@ -145,10 +147,10 @@ def _word_vectors(
     rows = in_unit_range(rows, mean, std) if unit else rows / std
     rows = torch.cat([torch.zeros(1, rows.shape[1]), rows])
 
-    def turn(texts: list[str]) -> Tensor:
-        codes = torch.zeros(len(texts), longest, dtype=torch.long)
+    def turn(texts: list[str], length: int) -> Tensor:
+        codes = torch.zeros(len(texts), length, dtype=torch.long)
         for i, text in enumerate(texts):
-            words = tokenize(text)[:longest]
+            words = tokenize(text)[:length]
             codes[i, : len(words)] = torch.tensor([number.get(word, 1) for word in words], dtype=torch.long)
         return rows[codes]
 
@@ -178,5 +180,13 @@ def _characters(text: str, source: Source, draw: Draw) -> Lesson:
     }
     x = {part: torch.nn.functional.one_hot(seen[chosen], len(classes)).float() for part, chosen in rows.items()}
     y = {part: said[chosen] for part, chosen in rows.items()}
+
+    def read(text: str) -> Tensor:
+        """Sequences of the training's length, each from a state of 0; the last one ends in zeros."""
+        numbers = torch.tensor([number.get(character, 0) for character in text], dtype=torch.long)
+        ones = torch.nn.functional.one_hot(numbers, len(classes)).float()
+        padded = torch.nn.functional.pad(ones, (0, 0, 0, -len(text) % source.length))
+        return padded.view(-1, source.length, len(classes))
+
     split = f"{len(first)} sequences to train; the text's last {n_test} for the test, {n_validation} before them"
-    return Lesson(x, y, classes, {"alphabet": len(classes), "length": source.length}, split)
+    return Lesson(x, y, classes, {"alphabet": len(classes), "length": source.length}, split, read)

@@ -12,7 +12,7 @@ from brainlm.io.store import read_index, save_arrays, save_json
 from brainlm.io.transcripts import read_table
 from brainlm.preprocess.segments import segment_means, without_word_count
 from brainlm.steps._fmri_runs import Stored, load_runs, place
-from brainlm.stimuli.segments import cut_segments
+from brainlm.stimuli.segments import cut_segments, name_segments
 
 logger = logging.getLogger(__name__)
 
@@ -42,11 +42,12 @@ def segments(
         start = story_onset(read_events(bids_root / row["events"])) if row["events"] else 0.0
         part, kept = _answers(stored, pieces, start, settings["lag_s"])
         values.append(part)
-        about.append(pieces[kept].assign(story=row["story"], run=stored.name))
+        about.append(name_segments(pieces[kept], row["story"]).assign(run=stored.name))
         left[stored.name] = {"end_s": round(end, 3), "segments_beyond_the_recording": int((~kept).sum())}
         logger.info("%s: %d segments; left at the end: %.1f s, beyond: %d", stored.name, len(part), end, (~kept).sum())
     known = {"dataset": read_dataset_name(bids_root), "subject": subject} | settings | {"left_out": left}
-    save_json(out.with_suffix(".json"), known | {"segments": _names(pd.concat(about))} | place(bids_root, space))
+    named = pd.concat(about).to_dict("records")
+    save_json(out.with_suffix(".json"), known | {"segments": named} | place(bids_root, space))
     save_arrays(out, values=np.concatenate(values).astype(np.float32))
 
 
@@ -57,9 +58,3 @@ def _answers(stored: Stored, pieces: pd.DataFrame, start: float, lag_s: float) -
     except ValueError as error:
         raise DataError(f"{stored.name}: {error} See rsa.segments.") from error
     return without_word_count(means, pieces.loc[kept, "tokens"].to_numpy(dtype=float)), kept
-
-
-def _names(table: pd.DataFrame) -> list[dict]:
-    """A row a segment, named by its story and its start in tenths of a second."""
-    conditions = [f"{row.story}_{round(10 * row.onset):05d}" for row in table.itertuples()]
-    return table.assign(condition=conditions).to_dict("records")

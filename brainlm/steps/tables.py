@@ -11,7 +11,8 @@ from brainlm.decoding.split import PROTOCOLS
 from brainlm.decoding.statistics import holm
 from brainlm.io.fmri import load_volume
 from brainlm.io.store import load_json, read_index, save_json, save_table
-from brainlm.steps.rsa import COLUMNS as RSA_COLUMNS
+from brainlm.steps._rsa_results import COLUMNS as RSA_COLUMNS
+from brainlm.steps._rsa_results import RULE_COLUMNS
 from brainlm.steps.score_decoder import COLUMNS as DECODING_COLUMNS
 from brainlm.workflow import BRAIN, NETWORK, SCORES, UNIT, Plan
 
@@ -30,24 +31,25 @@ TIMING_COLUMNS = [
 
 
 def tables(*, results: Path, index: Path, settings: dict, out: Path) -> None:
-    """Write selector, decoding, learning, rsa, quality and timing (TSV) under ``out``, and the config beside ``out``.
+    """Write selector, decoding, learning, rsa, rsa_rules, quality and timing (TSV) under ``out``.
 
-    ``settings`` is the whole config: results that it no longer asks for stay on disk and out of the tables. A column
-    that a study cannot fill is n/a.
+    ``settings`` is the whole config, written beside ``out``: results that it no longer asks for stay on disk and out of
+    the tables. A column that a study cannot fill is n/a.
     """
     save_json(out.with_name("config.json"), settings)
     runs = read_index(index)
     plan = Plan(settings, runs[runs["excluded"] == ""], must_simulate=False)
     scores = [results / name for protocol in PROTOCOLS for name in plan.scores(SCORES, protocol)]
-    brains = [results / name for name in plan.brains(f"{BRAIN}_rsa.tsv")]
-    group = [results / "rsa" / "group_rsa.tsv"] if brains else []
+    brains = [results / name for name in plan.brains(BRAIN) + plan.readings(f"{BRAIN}_segments")]
+    brains += [results / "rsa" / "group"] if brains else []
     _write(out / "decoding.tsv", correct_claims(_rows(scores)), [*DECODING_COLUMNS, "p_holm"])
     selector = [_selector_row(path.with_name(path.name.replace("_scores.tsv", "_selector.tsv"))) for path in scores]
     _write(out / "selector.tsv", _add_stability(_together(selector), results), SELECTOR_COLUMNS)
     _write(
         out / "learning.tsv", _rows([results / name for name in plan.networks(NETWORK, "row.tsv")]), LEARNING_COLUMNS
     )
-    _write(out / "rsa.tsv", _rows(brains + group), RSA_COLUMNS)
+    for name, ending, columns in (("rsa", "rsa", RSA_COLUMNS), ("rsa_rules", "rules", RULE_COLUMNS)):
+        _write(out / f"{name}.tsv", _rows([path.with_name(f"{path.name}_{ending}.tsv") for path in brains]), columns)
     _write(out / "quality.tsv", _quality(results, runs), QUALITY_COLUMNS)
     _write(
         out / "timing.tsv",

@@ -61,9 +61,10 @@ def train_network(
     draw = Draw(settings["test_share"], settings["validation_share"], seed)
     lesson = load_lesson(network, source, draw, inputs).to(place)
     teaching = teaching_of(network, learning_rule, protocol, settings, seed, len(lesson.classes))
-    shown = _load_shown(bids_root / settings["pictures"], lesson) if source.rsa else Shown(None, {})
+    looks = source.rsa and lesson.read is None  # a network of texts reads stories later (read_segments)
+    shown = _load_shown(bids_root / settings["pictures"], lesson) if looks else Shown(None, {})
     names = {
-        "dataset": dataset_name(bids_root if source.rsa else source.path),
+        "dataset": dataset_name(bids_root if looks else source.path),
         "network": network,
         "learning_rule": learning_rule,
         "protocol": protocol,

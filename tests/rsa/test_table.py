@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from scipy.spatial.distance import pdist
 
+from brainlm.rsa.brains import Brains
 from brainlm.rsa.inference import false_discovery_rate
 from brainlm.rsa.models import NAMES, Models
-from brainlm.rsa.table import CORRECTIONS, Brains, subject_rows
+from brainlm.rsa.table import CORRECTIONS, subject_tables
 
 SETTINGS = {
     "measure": "crossnobis",
@@ -39,7 +40,7 @@ def study(rng):
 @pytest.mark.parametrize("correction", CORRECTIONS)
 def test_the_planted_time_is_found_by_each_correction(correction):
     models, brains = study(np.random.default_rng(0))
-    rows = subject_rows(models, brains, SETTINGS | {"correction": correction}, np.random.default_rng(1))
+    rows = subject_tables(models, brains, SETTINGS | {"correction": correction}, np.random.default_rng(1)).rows
     course = rows[rows.learning_rule == "backprop"].set_index("time_s").p_corrected
     assert (course[TIMES[11:16]] <= 0.05).all() and course[TIMES[:6]].min() > 0.05 and course[TIMES[21:]].min() > 0.05
     assert rows[rows.learning_rule == "untrained"].p_corrected.min() > 0.05
@@ -54,7 +55,7 @@ def test_clusters_leave_regions_to_the_maximum_statistic():
     regions = pd.DataFrame({"region": [f"r{i}" for i in range(30)], "time_s": np.nan})
     brains = Brains(brains.rdms, brains.run_rdms, regions, brains.conditions)
     one, other = (
-        subject_rows(models, brains, SETTINGS | {"correction": correction}, np.random.default_rng(1)).p_corrected
+        subject_tables(models, brains, SETTINGS | {"correction": correction}, np.random.default_rng(1)).rows.p_corrected
         for correction in ("cluster", "max_statistic")
     )
     assert np.array_equal(one, other)

@@ -9,7 +9,8 @@ from scipy import stats
 
 from brainlm.errors import ConfigError, DataError
 from brainlm.io.activity import save_arrays
-from brainlm.steps.rsa import COLUMNS, rsa
+from brainlm.steps._rsa_results import COLUMNS
+from brainlm.steps.rsa import rsa
 from brainlm.steps.rsa_group import rsa_group
 
 SETTINGS = {
@@ -80,6 +81,7 @@ def run(folder, activities, subject, modality, **changed):
         settings=SETTINGS | changed,
         seed=0,
         out=out,
+        rules_out=folder / f"{subject}{modality}_rules.tsv",
         rdms_out=rdms,
     )
     return pd.read_csv(out, sep="\t", dtype={"subject": str}), rdms
@@ -124,7 +126,7 @@ def test_group_of_three_has_ceilings_over_subjects_and_two_have_none(activities,
     rdms = [run(tmp_path, activities, subject, modality)[1] for subject in ("01", "02", "03") for modality in ("fmri",)]
     rdms.append(run(tmp_path, activities, "01", "eeg")[1])
     out = tmp_path / "group.tsv"
-    rsa_group(rdms=rdms, activities=activities, settings=SETTINGS, seed=0, out=out)
+    rsa_group(rdms=rdms, settings=SETTINGS, seed=0, out=out, rules_out=tmp_path / "rules.tsv")
     rows = pd.read_csv(out, sep="\t")
     fmri, eeg = rows[rows.modality == "fmri"], rows[rows.modality == "eeg"]
     best = fmri.loc[fmri.value.idxmax()]
@@ -138,7 +140,7 @@ def test_group_of_three_has_ceilings_over_subjects_and_two_have_none(activities,
 def test_group_value_is_the_mean_of_the_subjects_values(activities, tmp_path):
     tables, rdms = zip(*(run(tmp_path, activities, s, "fmri") for s in ("01", "02", "03")), strict=True)
     out = tmp_path / "group.tsv"
-    rsa_group(rdms=list(rdms), activities=activities, settings=SETTINGS, seed=0, out=out)
+    rsa_group(rdms=list(rdms), settings=SETTINGS, seed=0, out=out, rules_out=tmp_path / "rules.tsv")
     expected = np.mean([table["value"] for table in tables], axis=0)
     assert np.allclose(pd.read_csv(out, sep="\t")["value"], expected, atol=1e-5, equal_nan=True)
 
@@ -175,6 +177,7 @@ def test_faults_are_told_in_one_line(activities, tmp_path):
             settings=SETTINGS,
             seed=0,
             out=tmp_path / "o.tsv",
+            rules_out=tmp_path / "r.tsv",
             rdms_out=tmp_path / "o.npz",
         )
     path.with_suffix(".json").write_text(json.dumps({"conditions": CONDITIONS}))
@@ -187,5 +190,6 @@ def test_faults_are_told_in_one_line(activities, tmp_path):
             settings=SETTINGS,
             seed=0,
             out=tmp_path / "o.tsv",
+            rules_out=tmp_path / "r.tsv",
             rdms_out=tmp_path / "o.npz",
         )

@@ -1,5 +1,5 @@
 # Tables over everything, one page a subject and one for the group.
-TABLES = ("selector", "decoding", "learning", "rsa", "quality", "timing")
+TABLES = ("selector", "decoding", "learning", "rsa", "rsa_rules", "quality", "timing")
 
 
 rule tables:

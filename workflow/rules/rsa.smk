@@ -1,5 +1,7 @@
 # Networks against brains: a job a subject and modality, then the group.
 BRAIN = f"{RESULTS}/{BRAIN}"
+HEARD = f"{BRAIN}_segments"
+OF_RDMS = ("measure", "controls")  # what patterns of segments do not follow
 
 
 rule rsa_subject:
@@ -8,6 +10,7 @@ rule rsa_subject:
         activities=plan.models(NETWORK),
     output:
         rows=f"{BRAIN}_rsa.tsv",
+        rules=f"{BRAIN}_rules.tsv",
         rdms=f"{BRAIN}_rdms.npz",
     log:
         f"{RESULTS}/logs/rsa/sub-{{subject}}_{{modality}}.log",
@@ -28,34 +31,7 @@ rule rsa_subject:
         RUN
         + " rsa --patterns {input.patterns:q} --activities {input.activities:q} --subject {wildcards.subject} "
         "--modality {wildcards.modality} --settings {params.settings:q} --seed {params.seed} --out {output.rows:q} "
-        "--rdms-out {output.rdms:q} 2> {log:q}"
-
-
-rule rsa_group:
-    input:
-        rdms=plan.brains(f"{BRAIN}_rdms.npz"),
-        activities=plan.models(NETWORK),
-    output:
-        f"{RESULTS}/rsa/group_rsa.tsv",
-    log:
-        f"{RESULTS}/logs/rsa_group.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/rsa_group.tsv"
-    conda:
-        "../../environment.yml"
-    resources:
-        mem_mb=grow(2000, 4),
-        runtime=grow(60),
-    params:
-        settings=lambda wildcards: as_json(
-            leave_out(config["rsa"], "patterns", "segments")
-        ),
-        seed=config["seed"],
-        code=stamp(config, "rsa_group"),
-    shell:
-        RUN
-        + " rsa_group --rdms {input.rdms:q} --activities {input.activities:q} --settings {params.settings:q} "
-        "--seed {params.seed} --out {output:q} 2> {log:q}"
+        "--rules-out {output.rules:q} --rdms-out {output.rdms:q} 2> {log:q}"
 
 
 rule segments:
@@ -81,7 +57,9 @@ rule segments:
         mem_mb=grow(2000, 3),
         runtime=grow(20),
     params:
-        settings=lambda wildcards: as_json(config["rsa"]["segments"]),
+        settings=lambda wildcards: as_json(
+            leave_out(config["rsa"]["segments"], *OF_RDMS)
+        ),
         rows=lambda wildcards: plan.digest(
             modality="fmri", subject=wildcards.subject, use="story"
         ),
@@ -96,8 +74,120 @@ rule segments:
         "--out {output.arrays:q} 2> {log:q}"
 
 
+rule segment_texts:
+    input:
+        rules.stimuli.output,
+        index=ancient(INDEX),
+    output:
+        f"{RESULTS}/stimuli/segments.tsv",
+    log:
+        f"{RESULTS}/logs/segment_texts.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/segment_texts.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=lambda wildcards: as_json(
+            leave_out(config["rsa"]["segments"], "lag_s", *OF_RDMS)
+        ),
+        rows=lambda wildcards: plan.story_digest(),
+        stimuli=SOURCES["stimuli"],
+        code=stamp(config, "segment_texts"),
+    shell:
+        RUN
+        + " segment_texts --index {input.index:q} --stimuli {params.stimuli:q} --settings {params.settings:q} "
+        "--out {output:q} 2> {log:q}"
+
+
+rule read_segments:
+    input:
+        network=f"{NETWORK}/network.json",
+        weights=f"{NETWORK}/{plan.weights()}",
+        texts=rules.segment_texts.output,
+    output:
+        f"{NETWORK}/segments.npz",
+    log:
+        f"{RESULTS}/logs/read_segments/{{network}}_{{learning_rule}}_{{protocol}}_{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/read_segments/{{network}}_{{learning_rule}}_{{protocol}}_{{seed}}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=grow(2000),
+        runtime=grow(20),
+    params:
+        root=ROOT,
+        code=lambda wildcards: stamp(
+            config, "read_segments", f"brainlm.learning.{wildcards.learning_rule}"
+        ),
+    shell:
+        RUN
+        + " read_segments --network {input.network:q} --weights {input.weights:q} --texts {input.texts:q} "
+        "--bids-root {params.root:q} --out {output:q} 2> {log:q}"
+
+
+rule rsa_segments:
+    input:
+        patterns=f"{RESULTS}/patterns/sub-{{subject}}_modality-{{modality}}_segments.npz",
+        texts=rules.segment_texts.output,
+        activities=plan.readers(f"{NETWORK}/segments.npz"),
+    output:
+        rows=f"{HEARD}_rsa.tsv",
+        rules=f"{HEARD}_rules.tsv",
+        rdms=f"{HEARD}_rdms.npz",
+    log:
+        f"{RESULTS}/logs/rsa_segments/sub-{{subject}}_{{modality}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/rsa_segments/sub-{{subject}}_{{modality}}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=grow(2000, 4),
+        runtime=grow(60),
+    params:
+        settings=lambda wildcards: as_json(leave_out(config["rsa"], "patterns")),
+        seed=config["seed"],
+        code=stamp(config, "rsa_segments"),
+    shell:
+        RUN
+        + " rsa_segments --patterns {input.patterns:q} --texts {input.texts:q} --activities {input.activities:q} "
+        "--subject {wildcards.subject} --modality {wildcards.modality} --settings {params.settings:q} "
+        "--seed {params.seed} --out {output.rows:q} --rules-out {output.rules:q} --rdms-out {output.rdms:q} 2> {log:q}"
+
+
+rule rsa_group:
+    input:
+        rdms=plan.brains(f"{BRAIN}_rdms.npz") + plan.readings(f"{HEARD}_rdms.npz"),
+    output:
+        rows=f"{RESULTS}/rsa/group_rsa.tsv",
+        rules=f"{RESULTS}/rsa/group_rules.tsv",
+    log:
+        f"{RESULTS}/logs/rsa_group.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/rsa_group.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=grow(2000, 4),
+        runtime=grow(60),
+    params:
+        settings=lambda wildcards: as_json(
+            leave_out(config["rsa"], "patterns", "segments")
+        ),
+        seed=config["seed"],
+        code=stamp(config, "rsa_group"),
+    shell:
+        RUN
+        + " rsa_group --rdms {input.rdms:q} --settings {params.settings:q} --seed {params.seed} "
+        "--out {output.rows:q} --rules-out {output.rules:q} 2> {log:q}"
+
+
 rule rsa:
     input:
         plan.brains(f"{BRAIN}_rsa.tsv"),
         plan.listeners(rules.segments.output.arrays),
-        rules.rsa_group.output if plan.brains("x") else [],
+        plan.readings(f"{HEARD}_rsa.tsv"),
+        rules.rsa_group.output if plan.brains("x") or plan.readings("x") else [],

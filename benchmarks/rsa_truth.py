@@ -1,0 +1,243 @@
+"""Is the rule named whose network a region was made from? Planted truth for RSA, through its steps.
+
+Three subjects look at the simulated study's 60 pictures in 3 runs. Three regions of its atlas answer with the geometry
+of the last hidden layer of a network that backprop, oja, or nothing taught, with a seed that the study does not use;
+three regions answer to nothing. BOLD comes from brainlm.simulate (noise, drift; the head lies still, so series are not
+preprocessed), patterns from the GLM of the step patterns; then the steps rsa and rsa_group run as in the workflow, with
+networks of three other seeds.
+
+A rule is named where it is the best in a region and differs from both others in that layer with p_corrected < 0.05;
+else it is a tie. Then the same with a quarter of the amplitude; and 200 data sets whose regions answer to nothing:
+in how many is any difference between rules below 0.05. Resumable: networks stay in results/rsa_truth. Writes
+benchmarks/results/rsa_truth.json.
+
+    python benchmarks/rsa_truth.py [--data-sets 200]
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rsa_record import ROOT, write
+from scipy import stats
+
+from brainlm.config import fill_config
+from brainlm.io.activity import load_arrays
+from brainlm.io.store import load_table, save_json
+from brainlm.preprocess.patterns import Run, run_betas
+from brainlm.rsa.brains import region_rdms
+from brainlm.rsa.models import network_models
+from brainlm.rsa.rules import rule_rows
+from brainlm.simulate import answers, bids, brain, fmri
+from brainlm.simulate.stories import language
+from brainlm.simulate.study import Study, size
+from brainlm.steps.rsa import rsa
+from brainlm.steps.rsa_group import rsa_group
+from brainlm.steps.train_network import train_network
+
+FOLDER = ROOT / "results" / "rsa_truth"
+# Oja's rule of 1982, each unit alone: units that share a subspace keep its geometry, which is the untrained network's
+RULES = {"backprop": {}, "oja": {"learning_rate": 0.03, "length": 0.25, "competition": "none"}, "untrained": {}}
+HIDDEN = [1024, 512]  # narrow untrained networks of two seeds are less alike than one of them and a taught one
+SEEDS, PLANTED_SEED = (0, 1, 2), 1000
+COMPARISON = "whitened_correlation"  # for crossnobis: Diedrichsen et al. 2020
+NETWORK, LAYER = "mlp", "layer2"
+SUBJECTS, N_RUNS = ("01", "02", "03"), 3
+N_VOXELS = 60  # of a region, in data sets of noise
+DRAWS = 300  # of conditions and seeds, in data sets of noise
+
+
+def make_study() -> Study:
+    """The demo's study with its pictures on disk, where networks find them."""
+    study = Study(size("demo"), 0, language("en"), answers.Strength())
+    for part, images in (("pictures", study.pictures), ("pictures_train", study.training_pictures)):
+        folder = FOLDER / "stimuli" / part
+        if not (folder / "labels.tsv").exists():
+            for name, image in images.items():
+                bids.write_picture(folder / f"{name}.png", image)
+            rows = [(f"{name}.png", name.rstrip("0123456789")) for name in images]
+            bids.write_tsv(folder / "labels.tsv", pd.DataFrame(rows, columns=["file", "label"]))
+    return study
+
+
+def trained(rule: str, seed: int, learning: dict) -> Path:
+    """The activity of a network, taught now unless it is there."""
+    out = FOLDER / f"rule-{rule}_seed-{seed}"
+    if not (out / "row.tsv").exists():
+        train_network(
+            network=NETWORK,
+            learning_rule=rule,
+            protocol="matched",
+            seed=seed,
+            settings=learning,
+            bids_root=FOLDER,
+            device="cpu",
+            out=out,
+        )
+    return out / "activity.npz"
+
+
+def geometry(path: Path, names: list[str]) -> np.ndarray:
+    """Pictures x units, each picture of mean 0 and length 1: squared distances are then correlation distances."""
+    arrays, _ = load_arrays(path)
+    place = {str(name): i for i, name in enumerate(arrays["conditions"])}
+    activity = arrays[LAYER][[place[name] for name in names]].astype(float)
+    activity -= activity.mean(1, keepdims=True)
+    activity /= np.linalg.norm(activity, axis=1, keepdims=True)
+    return activity - activity.mean(0)
+
+
+def write_patterns(path: Path, study: Study, subject: str, planted: dict[str, np.ndarray], amplitude: float) -> None:
+    """Run-wise weights of one subject whose regions answer with ``planted`` geometries, and their residuals."""
+    names = sorted(study.pictures)
+    head = brain.draw_head(study.rng("head", subject))
+    regions = find_regions(head)
+    rng = study.rng("truth", subject)
+    widths = [values.shape[1] for values in planted.values()]
+    tuning = np.zeros((1 + sum(widths), int(head.mask.sum())))
+    for region, (rule, values), end in zip(regions, planted.items(), np.cumsum(widths), strict=False):
+        own = regions[region]
+        tuning[0, own] = 0.7 * np.sqrt(np.square(values).sum(1).mean())
+        tuning[1 + end - values.shape[1] : 1 + end, own] = rng.normal(size=(values.shape[1], len(own)))
+        assert region == rule
+    events, columns, lengths = [], [], []
+    for run in range(1, N_RUNS + 1):
+        events.append(study.picture_events("fmri", run, subject))
+        lengths.append(int(np.ceil((events[-1]["onset"].iloc[-1] + 12) / fmri.TR)))
+        n_samples = round(lengths[-1] * fmri.TR / fmri.STEP_S) + 1
+        columns.append(answers.picture_columns(events[-1], names, planted, n_samples))
+    explained = answers.draw_explained(tuning.shape[1], rng)
+    scale = fmri.draw_scale(head.mask, rng)
+    voxels = answers.draw_voxels(scale, explained, tuning, columns, np.full(len(scale), amplitude))
+    fitted = [fit(*part, head, voxels, names, rng) for part in zip(events, columns, lengths, strict=True)]
+    values, residuals = zip(*fitted, strict=True)
+    np.savez(path, values=np.stack(values), residuals=np.concatenate(residuals))
+    save_json(path.with_suffix(".json"), {"conditions": names, "regions": {k: v.tolist() for k, v in regions.items()}})
+
+
+def fit(events: pd.DataFrame, columns: np.ndarray, n: int, head, voxels, names: list[str], rng) -> tuple:
+    """One run's series, and its weights and residuals beside drifts slower than 128 s."""
+    still = np.zeros((n, 6))
+    series = fmri.draw_run(head, voxels, columns, n, still, rng)[head.mask].T.astype(float)
+    series = 100 * series / series.mean(0) - 100
+    times = np.arange(n) * fmri.TR
+    n_drifts = int(2 * n * fmri.TR / 128)
+    drifts = np.cos(np.pi * np.outer(np.arange(n) + 0.5, np.arange(1, n_drifts + 1)) / n)
+    return run_betas(Run(series, times, events, nuisance=drifts), tuple(names))
+
+
+def find_regions(head: brain.Head) -> dict[str, np.ndarray]:
+    """Places in the mask of each region of the simulated atlas: the first three have rules, the others are empty."""
+    labels, names = brain.regions()
+    own = labels[head.mask]
+    told = [*RULES, *(f"empty_{name}" for name in names[len(RULES) :])]
+    return {name: np.flatnonzero(own == number) for number, name in enumerate(told, start=1)}
+
+
+def named(rules: pd.DataFrame) -> list[dict]:
+    """In each region the best rule and layer, and whether it differs from both others there."""
+    rows = []
+    for (subject, region), part in rules.groupby(["subject", "region"], sort=False):
+        means, differences = part[part["minus"].isna()], part[part["minus"].notna()]
+        best = means.loc[means["value"].idxmax()]
+        own = differences[differences["layer"] == best["layer"]]
+        own = own[(own["learning_rule"] == best["learning_rule"]) | (own["minus"] == best["learning_rule"])]
+        largest = float(own["p_corrected"].max())
+        known = {"subject": subject, "region": region, "named": best["learning_rule"], "layer": best["layer"]}
+        numbers = {"value": float(best["value"]), "largest_p_corrected": largest, "clear": largest < 0.05}
+        rows.append(known | numbers)
+    return rows
+
+
+def compare_all(study: Study, settings: dict, amplitude: float, activities: list[Path]) -> dict:
+    """Names of all regions of all subjects and of the group, and the noise ceilings."""
+    folder = FOLDER / f"amplitude-{amplitude:g}"
+    names = sorted(study.pictures)
+    planted = {rule: geometry(trained(rule, PLANTED_SEED, settings["learning"]), names) for rule in RULES}
+    tables, stored = [], []
+    for subject in SUBJECTS:
+        folder.mkdir(parents=True, exist_ok=True)
+        path, out = folder / f"sub-{subject}_patterns.npz", folder / f"sub-{subject}"
+        write_patterns(path, study, subject, planted, amplitude)
+        files = {"out": f"{out}_rsa.tsv", "rules_out": f"{out}_rules.tsv", "rdms_out": f"{out}_rdms.npz"}
+        files = {key: Path(name) for key, name in files.items()}
+        told = {"subject": subject, "modality": "fmri", "settings": settings["rsa"], "seed": 0}
+        rsa(patterns=path, activities=activities, **told, **files)
+        tables.append([load_table(files[key]) for key in ("rules_out", "out")])
+        stored.append(files["rdms_out"])
+    rows, rules = folder / "group_rsa.tsv", folder / "group_rules.tsv"
+    rsa_group(rdms=stored, settings=settings["rsa"], seed=0, out=rows, rules_out=rules)
+    tables.append([load_table(rules), load_table(rows)])
+    found = [row for table, _ in tables for row in named(table)]
+    ceilings = pd.concat([table.drop_duplicates(["subject", "region"]) for _, table in tables])
+    ceilings = ceilings[["subject", "region", "ceiling_lower", "ceiling_upper", "ceiling_null"]]
+    return {"amplitude": amplitude, "named": found, "ceilings": ceilings.to_dict("records")}
+
+
+def count(found: dict) -> dict:
+    """Right, wrong and tied names of the subjects' planted regions; empty regions where a rule was named."""
+    rows = pd.DataFrame(found["named"])
+    own = rows[rows["region"].isin(list(RULES)) & (rows["subject"] != "group")]
+    empty, group = (
+        rows[~rows["region"].isin(list(RULES))],
+        rows[(rows["subject"] == "group") & rows["region"].isin(list(RULES))],
+    )
+    counts = {"of": len(own), "ties": int((~own["clear"]).sum())}
+    for name, part in (("", own), ("group_", group)):
+        counts[f"{name}right"] = int((part["clear"] & (part["named"] == part["region"])).sum())
+        counts[f"{name}wrong"] = int((part["clear"] & (part["named"] != part["region"])).sum())
+        counts[f"{name}best_is_right"] = int((part["named"] == part["region"]).sum())
+    return counts | {"empty": len(empty), "named_in_empty": int(empty["clear"].sum())}
+
+
+def false_differences(activities: list[Path], n: int) -> dict:
+    """In how many data sets of noise any difference between rules has p_corrected below 0.05."""
+    rng = np.random.default_rng(0)
+    models = network_models([load_arrays(path) for path in activities], "correlation")
+    regions = {f"r{i}": list(range(i * N_VOXELS, (i + 1) * N_VOXELS)) for i in range(3)}
+    shape = (N_RUNS, len(models.conditions), 3 * N_VOXELS)
+    hits = 0
+    for _ in range(n):
+        noise = rng.normal(size=(200, shape[-1]))
+        brains = region_rdms(rng.normal(size=shape), noise, regions, models.conditions, "crossnobis")
+        table = rule_rows(models, brains.rdms[None], brains.names, COMPARISON, DRAWS, rng)
+        hits += bool(table.loc[table["minus"].notna(), "p_corrected"].min() < 0.05)
+    interval = stats.binomtest(hits, n).proportion_ci()
+    return {"found": hits, "of": n, "low": float(interval.low), "high": float(interval.high)}
+
+
+def main() -> None:
+    """Train, simulate, compare, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-sets", type=int, default=200)
+    n = parser.parse_args().data_sets
+    config = {"bids_root": str(FOLDER), "results_dir": str(FOLDER), "tasks": {"pictures": {"use": "conditions"}}}
+    config["learning"] = {"learning_rules": RULES, "seeds": list(SEEDS), "hidden": HIDDEN}
+    config["rsa"] = {"comparison": COMPARISON}
+    config = fill_config(config, ROOT / "workflow" / "schemas" / "config.schema.yaml")
+    study = make_study()
+    activities = [trained(rule, seed, config["learning"]) for rule in RULES for seed in SEEDS]
+    rows = []
+    for amplitude in (1.0, 0.25):
+        found = compare_all(study, config, amplitude, activities)
+        rows.append(found | {"counts": count(found)})
+        print(f"amplitude {amplitude:g}: {json.dumps(rows[-1]['counts'])}")
+        print(pd.DataFrame(found["named"]).round(3).to_string(), pd.DataFrame(found["ceilings"]).round(3), sep="\n")
+    null = false_differences(activities, n)
+    print(f"noise: a difference between rules in {null['found']} of {n} ({null['low']:.3f}-{null['high']:.3f})")
+    write(
+        "rsa_truth",
+        rows,
+        null=null,
+        rules=list(RULES),
+        seeds=SEEDS,
+        planted_seed=PLANTED_SEED,
+        layer=LAYER,
+        comparison=COMPARISON,
+    )
+
+
+if __name__ == "__main__":
+    main()

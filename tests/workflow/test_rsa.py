@@ -1,0 +1,48 @@
+"""`snakemake rsa` on the tiny study: pictures and story segments, two training seeds, networks of matched accuracy."""
+
+import pandas as pd
+import pytest
+import yaml
+from running import ROOT, places, snakemake
+
+
+@pytest.mark.slow
+def test_rules_are_compared_on_pictures_and_on_segments_of_stories(tmp_path):
+    words = {"good": ["fine", "lovely", "great"], "bad": ["dull", "awful", "poor"]}
+    lines = [f"{label}\tthe film was {' and '.join(words[label])} for us" for label in ("good", "bad") * 40]
+    (tmp_path / "reviews.txt").write_text("\n".join(lines))
+    content = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text())
+    content["tasks"] = {name: told | {"modality": "fmri"} for name, told in content["tasks"].items()}
+    content["participants"] = ["01"]
+    content["evaluation"]["protocols"] = {"within": "all"}
+    content["learning"] = {
+        "networks": ["mlp", "textcnn"],
+        "learning_rules": {"backprop": {}, "untrained": {}},
+        "seeds": [0, 1],
+        "passes": 2,
+        "checks": 4,
+        "hidden": [16, 8],
+        "matched_accuracy": 0.0,  # every network has it before its first update
+        "sizes": {"textcnn": {"filters": 4}},
+        "data": {
+            "textcnn": {"format": "labelled_text", "path": str(tmp_path / "reviews.txt"), "dimensions": 4, "rsa": True}
+        },
+    }
+    content["rsa"] |= {"checkpoint": "accuracy_matched"}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
+    run = snakemake("rsa", "--configfile", str(tmp_path / "config.yaml"), "--config", *places(tmp_path))
+    assert run.returncode == 0, run.stderr[-3000:]
+    folder = tmp_path / "results" / "rsa"
+    rows, rules = (pd.read_csv(folder / f"group_{name}.tsv", sep="\t") for name in ("rsa", "rules"))
+    assert set(zip(rows["stimuli"], rows["network"].fillna("none"), strict=True)) == {
+        *(("conditions", name) for name in ("mlp", "none")),
+        *(("segments", name) for name in ("textcnn", "none")),
+    }
+    read = rows[(rows["stimuli"] == "segments") & rows["network"].notna()]
+    assert set(read["controls"]) == {"length frequency word_rate story time"} and read["value"].notna().all()
+    assert set(read["n_conditions"]) == {36} and set(read["layer"]) == {"layer1", "layer2"}
+    assert set(rows["note"]) == {"no inference over subjects: 1 of at least 3"}
+    assert set(rules["factors"]) == {"conditions seeds"} and set(rules["n_seeds"]) == {2}
+    differences = rules[rules["minus"].notna()]
+    assert set(differences["network"]) == {"mlp", "textcnn"}
+    assert differences["value"].abs().max() < 1e-6  # both rules' networks are as they were drawn
