@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainlm.figures.similarity import draw_rdms, draw_regions, draw_timecourse
+from brainlm.figures.similarity import ALPHA, draw_rdms, draw_regions, draw_timecourse
 from brainlm.io.reports import load_named_arrays
 from brainlm.report.page import Section
+from brainlm.steps._rsa_results import STIMULI
 
 MODALITIES = {"fmri": "fMRI", "eeg": "EEG"}
 NUMBERS = [
@@ -25,35 +26,54 @@ NUMBERS = [
 ]
 
 
-def rsa_sections(rows: pd.DataFrame, results: Path, subject: str) -> list[Section]:
-    """Learning rules against the brain; a modality that is missing is told."""
+def rsa_sections(rows: pd.DataFrame, rules: pd.DataFrame, results: Path, subject: str) -> list[Section]:
+    """Learning rules against the brain, on conditions and on segments of stories; what is missing is told."""
     top = Section("Which learning rule is most like this brain" if subject != "group" else "Learning rules and brains")
     if rows.empty:
         top.add_text("RSA was not part of this study, or no recording has conditions for it.")
         return [top]
-    first = rows.iloc[0]
+    for (stimuli, measure, comparison), own in rows.groupby(["stimuli", "measure", "comparison"], sort=False):
+        n, in_models = own["n_conditions"].iloc[0], own["network_measure"].iloc[0]
+        top.add_text(
+            f"Dissimilarities of {n:g} {stimuli}: {measure} in the brain, {in_models} in {_of_models(own)}, "
+            f"related by {comparison.replace('_', ' ')}{_less(own)}."
+        )
     top.add_text(
-        f"Dissimilarities of {first['n_conditions']:g} conditions: {first['measure']} in the brain, "
-        f"{first['network_measure']} in the networks, related by {first['comparison']}. The grey band lies between the "
-        "lower and the upper noise ceiling; bars are 95 % intervals; * or a dot: p < 0.05 corrected over all models "
-        "and places. The untrained network is the reference: what it reaches needs no learning."
+        "The grey band lies between the lower and the upper noise ceiling; bars are 95 % intervals; * or a dot: "
+        "p < 0.05 corrected over all models and places. The untrained network is the reference: what it reaches needs "
+        "no learning."
     )
-    notes = sorted(set(rows["note"].dropna().astype(str)))
+    notes = sorted({*rows["note"].dropna().astype(str), *rules["note"].dropna().astype(str)})
     top.add_list([f"Note: {note}." for note in notes]) if notes else None
-    missing = [name for key, name in MODALITIES.items() if key not in set(rows["modality"])]
-    for name in missing:
+    for name in (name for key, name in MODALITIES.items() if key not in set(rows["modality"])):
         top.add_text(f"There is no RSA of {name} here.")
-    parts = [_modality(rows[rows["modality"] == m], results, subject, m) for m in MODALITIES if name_in(rows, m)]
+    parts = [
+        _part(
+            *(table[(table["modality"] == modality) & (table["stimuli"] == stimuli)] for table in (rows, rules)),
+            results,
+            subject,
+        )
+        for stimuli in STIMULI
+        for modality in MODALITIES
+        if ((rows["modality"] == modality) & (rows["stimuli"] == stimuli)).any()
+    ]
     return [top, *parts]
 
 
-def name_in(rows: pd.DataFrame, modality: str) -> bool:
-    """Whether a modality has rows."""
-    return bool((rows["modality"] == modality).any())
+def _of_models(rows: pd.DataFrame) -> str:
+    return "the networks" if rows["network"].notna().any() else "what is regressed out of the others"
 
 
-def _modality(rows: pd.DataFrame, results: Path, subject: str, modality: str) -> Section:
-    section = Section(f"RSA with {MODALITIES[modality]}", level=3)
+def _less(rows: pd.DataFrame) -> str:
+    controls = rows["controls"].dropna().unique()
+    return f", with differences of {', '.join(controls[0].split())} regressed out" if len(controls) else ""
+
+
+def _part(rows: pd.DataFrame, rules: pd.DataFrame, results: Path, subject: str) -> Section:
+    modality, stimuli = rows[["modality", "stimuli"]].iloc[0]
+    title = f"RSA with {MODALITIES[modality]}" + (" on segments of stories" if stimuli == "segments" else "")
+    name = f"rsa-{modality}" + ("-segments" if stimuli == "segments" else "")
+    section = Section(title, level=3)
     networks = sorted(set(rows["network"].dropna()))
     if not networks:
         section.add_text("No network was compared.")
@@ -61,18 +81,41 @@ def _modality(rows: pd.DataFrame, results: Path, subject: str, modality: str) ->
         own = rows[(rows["network"] == network) | rows["network"].isna()]
         timed = own["time_s"].notna().any()
         draw = draw_timecourse if timed else draw_regions
-        numbers = own[[name for name in NUMBERS if name in own]].dropna(axis=1, how="all")
+        numbers = own[[column for column in NUMBERS if column in own]].dropna(axis=1, how="all")
         alt = f"Similarity of layers of {network} and brain by {'time' if timed else 'region'}, a line a learning rule"
         caption = f"{alt}." + (" Lines without a rule: other models." if not timed else "")
-        section.add_plot(draw(own), f"rsa-{modality}-{network}", alt, caption, numbers)
+        section.add_plot(draw(own), f"{name}-{network}", alt, caption, numbers)
     _add_ceilings(section, rows)
-    section.add_table(_best(rows), "Each rule where it is most like the brain; p corrected", f"rsa-{modality}-best")
+    section.add_table(_best(rows), "Each rule where it is most like the brain; p corrected", f"{name}-best")
+    _add_rules(section, rules, name)
     stored = results / "rsa" / f"sub-{subject}_modality-{modality}_rdms.npz"
-    if stored.exists():
+    if stimuli == "segments":
+        section.add_text("The dissimilarity matrices lie in the folder rsa of the results.")
+    elif stored.exists():
         _add_rdms(section, load_named_arrays(stored), modality)
     elif subject != "group":
         section.add_text("The dissimilarity matrices themselves were not kept.")
     return section
+
+
+def _add_rules(section: Section, rules: pd.DataFrame, name: str) -> None:
+    """Differences between rules over their training seeds: how many are clear, and where each pair differs most."""
+    pairs = rules[rules["minus"].notna()]
+    if pairs.empty:
+        section.add_text("There are no two learning rules to compare.")
+        return
+    drawn = " and ".join(str(pairs["factors"].iloc[0]).split())
+    n_seeds, clear = int(pairs["n_seeds"].iloc[0]), int((pairs["p_corrected"] < ALPHA).sum())
+    told = "" if n_seeds > 1 else " One training seed says nothing of other trainings."
+    section.add_text(
+        f"{clear} of {len(pairs)} differences between two rules in a layer and place are clear (false discovery rate "
+        f"over all of them); intervals hold for other {drawn}.{told} Without a clear difference rules tie."
+    )
+    first = pairs.sort_values("p", kind="stable").drop_duplicates(["network", "learning_rule", "minus"])
+    columns = ["network", "learning_rule", "minus", "layer", "region", "time_s", "value", "ci_low", "ci_high"]
+    table = first[[*columns, "p", "p_corrected"]].sort_values(["network", "learning_rule", "minus"])
+    caption = "Each pair of rules where its difference is clearest; all of them: tables/rsa_rules.tsv"
+    section.add_table(table.dropna(axis=1, how="all"), caption, f"{name}-rules")
 
 
 def _best(rows: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from brainlm.steps._report_rsa import rsa_sections
 from brainlm.steps._report_word_rate import word_rate_sections
 from brainlm.steps.report_subject import stamps
 
-TABLES = ("decoding", "selector", "learning", "rsa", "quality")
+TABLES = ("decoding", "selector", "learning", "rsa", "rsa_rules", "quality")
 SHORT = {
     "gain": "gain",
     "identification_rank": "rank",
@@ -35,7 +35,9 @@ def report_group(*, results: Path, out: Path) -> None:
     """Write one self-contained HTML page over all subjects: decoding, learning rules, RSA, runs by quality."""
     tables = {name: load_result_table(results, name) for name in TABLES}
     decoding, quality, rsa = tables["decoding"], tables["quality"], tables["rsa"]
-    group = rsa[rsa["subject"] == "group"] if "subject" in rsa else pd.DataFrame()
+    group, rules = (
+        table[table["subject"] == "group"] if "subject" in table else table for table in (rsa, tables["rsa_rules"])
+    )
     subjects = sorted(set(quality["subject"])) if "subject" in quality else []
     kinds = set() if decoding.empty else {"labels" if "accuracy" in set(decoding["metric"]) else "story"}
     files = [results / "tables" / f"{name}.tsv" for name in TABLES]
@@ -45,7 +47,7 @@ def report_group(*, results: Path, out: Path) -> None:
         _selector_section(tables["selector"]),
         *word_rate_sections(results),
         learning_section(tables["learning"], results),
-        *rsa_sections(group, results, "group"),
+        *rsa_sections(group, rules, results, "group"),
         *quality_sections(quality, results, ranked=True),
         *provenance_sections(results, files, decoding, "report_group"),
         methods_section(results, subjects, kinds, group, has_eeg),

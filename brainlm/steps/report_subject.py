@@ -14,7 +14,7 @@ from brainlm.steps._report_eeg_quality import eeg_quality_sections
 from brainlm.steps._report_quality import limits_section, methods_section, provenance_sections, quality_sections
 from brainlm.steps._report_rsa import rsa_sections
 
-TABLES = ("decoding", "selector", "quality", "rsa")
+TABLES = ("decoding", "selector", "quality", "rsa", "rsa_rules")
 
 
 def report_subject(*, results: Path, subject: str, out: Path) -> None:
@@ -41,7 +41,7 @@ def report_subject(*, results: Path, subject: str, out: Path) -> None:
     sections += [
         *quality_sections(own["quality"], results),
         *eeg_quality_sections(results, subject),
-        *rsa_sections(own["rsa"], results, subject),
+        *rsa_sections(own["rsa"], own["rsa_rules"], results, subject),
         *provenance_sections(results, files, own["decoding"], "report_subject"),
         methods_section(results, [subject], {f["kind"] for g in groups for f in g.facts}, own["rsa"], _has_eeg(own)),
         limits_section(),

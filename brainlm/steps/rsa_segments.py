@@ -16,7 +16,7 @@ from brainlm.rsa.design import Design
 from brainlm.rsa.mixtures import among
 from brainlm.rsa.models import Models, difference_rdm, network_models
 from brainlm.rsa.pairs import pair_places
-from brainlm.rsa.rdm import BRAIN_MEASURES
+from brainlm.rsa.rdm import BRAIN_MEASURES, CROSS_VALIDATED, WHITENED
 from brainlm.rsa.table import subject_tables
 from brainlm.steps._rsa_results import (
     Compared,
@@ -59,6 +59,11 @@ def rsa_segments(
         choose("rsa.comparison of segments, whose controls are regressed out,", settings["comparison"], PARTIAL)
     table = load_texts(texts)
     values, about, notes = _heard(patterns, table)
+    if len(values) < 2 and told["measure"] in (*WHITENED, *CROSS_VALIDATED):
+        raise DataError(
+            f"{patterns}: rsa.segments.measure {told['measure']} asks for segments that are all heard twice or more, got "
+            "some heard once. Choose correlation."
+        )
     own = table[table["condition"].isin(set(about["conditions"]))].reset_index(drop=True)
     stored = [load_arrays(path) for path in activities]
     try:

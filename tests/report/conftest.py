@@ -112,6 +112,7 @@ def rsa_rows(subject: str, modality: str) -> list[dict]:
     places = [("early", np.nan), ("late", np.nan)] if modality == "fmri" else [("sensors", t) for t in (-0.1, 0.1, 0.2)]
     base = {"dataset": "made up", "subject": subject, "modality": modality, "measure": "crossnobis", "seed": 0}
     base |= {"comparison": "spearman", "network_measure": "correlation", "correction": "max_statistic"}
+    base |= {"stimuli": "conditions", "controls": np.nan}
     base |= {"n_conditions": 6, "n_subjects": 1, "ceiling_lower": 0.4, "ceiling_upper": 0.6, "ceiling_null": 0.2}
     rows = []
     for region, time in places:
@@ -124,6 +125,18 @@ def rsa_rows(subject: str, modality: str) -> list[dict]:
                 rows.append(here | names | {"value": value, "ci_low": value - 0.1, "ci_high": value + 0.1, "p": 0.01})
                 rows[-1] |= {"p_corrected": 0.02 if rule == "backprop" else 0.4}
     return rows
+
+
+def rule_rows(subject: str, modality: str) -> list[dict]:
+    base = {"dataset": "made up", "subject": subject, "modality": modality, "stimuli": "conditions", "network": "mlp"}
+    base |= {"layer": "layer1", "factors": "conditions seeds", "n_seeds": 3, "note": np.nan}
+    base |= {"region": "early", "time_s": np.nan} if modality == "fmri" else {"region": "sensors", "time_s": 0.1}
+    pairs = {("backprop", "oja"): 0.03, ("backprop", "untrained"): 0.01, ("oja", "untrained"): 0.6}
+    return [
+        base
+        | {"learning_rule": rule, "minus": minus, "value": 0.1, "ci_low": 0, "ci_high": 0.2, "p": p, "p_corrected": p}
+        for (rule, minus), p in pairs.items()
+    ]
 
 
 def save_rdms(results: Path, subject: str) -> None:
@@ -234,6 +247,7 @@ def make_study(tmp_path: Path) -> Path:
     save_lesson(results / "learning" / "network-mlp_rule-oja_protocol-matched_seed-0")
     brains = [("01", "fmri"), ("01", "eeg"), ("02", "fmri"), ("group", "fmri"), ("group", "eeg")]
     save(results / "tables" / "rsa.tsv", pd.DataFrame([row for b in brains for row in rsa_rows(*b)]).assign(note="n/a"))
+    save(results / "tables" / "rsa_rules.tsv", pd.DataFrame([row for b in brains for row in rule_rows(*b)]))
     quality = pd.DataFrame(quality_rows("01") + quality_rows("02"))
     save(results / "tables" / "quality.tsv", quality)
     save_runs(results, quality)
@@ -255,7 +269,7 @@ def label_study(tmp_path: Path) -> Path:
     quality = pd.DataFrame(quality_rows("001")).query("modality == 'fmri'")
     save(results / "tables" / "quality.tsv", quality)
     save_runs(results, quality)
-    for name in ("selector", "learning", "rsa"):
+    for name in ("selector", "learning", "rsa", "rsa_rules"):
         save(
             results / "tables" / f"{name}.tsv",
             pd.DataFrame(columns=["dataset", "subject", "modality", "protocol", "seed"]),

@@ -165,12 +165,27 @@ def test_the_group_counts_subjects_and_ranks_runs(drawn):
     assert len(worst) == 6 and worst == sorted(worst, reverse=True)
 
 
-@pytest.mark.parametrize("name", ["decoding", "selector", "quality", "rsa"])
+@pytest.mark.parametrize("name", ["decoding", "selector", "quality", "rsa", "rsa_rules"])
 def test_a_missing_table_stops_with_one_line(study, name):
     (study / "tables" / f"{name}.tsv").unlink()
     with pytest.raises(DataError, match=f"tables/{name}.tsv: expected the table {name}, found none") as error:
         report_subject(results=study, subject="01", out=study / "page.html")
     assert "\n" not in str(error.value) and not (study / "page.html").exists()
+
+
+def test_rules_that_differ_are_told_apart_from_ties_and_segments_stand_alone(study, undrawn):
+    for name in ("rsa", "rsa_rules"):
+        path = study / "tables" / f"{name}.tsv"
+        rows = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        own = rows[rows["modality"] == "fmri"]
+        told = {"stimuli": "segments", "controls": "length time", "comparison": "partial_spearman"}
+        pd.concat([rows, own.assign(**told, n_conditions="36")]).to_csv(path, sep="\t", index=False)
+    report_group(results=study, out=study / "group.html")
+    text = (study / "group.html").read_text()
+    assert text.count("2 of 3 differences between two rules") == 3  # fMRI, EEG, and fMRI on segments
+    assert "intervals hold for other conditions and seeds" in text and "RSA with fMRI on segments of stories" in text
+    assert "Dissimilarities of 36 segments" in text and "with differences of length, time regressed out" in text
+    assert "Dissimilarities of 6 conditions: crossnobis in the brain" in text
 
 
 def test_an_unknown_subject_stops_with_one_line(study):

@@ -166,7 +166,7 @@ def test_stories_heard_twice_are_runs_and_crossnobis_asks_for_them(study, tmp_pa
     assert (signal["ceiling_upper"] > signal["ceiling_null"]).all() and set(signal["ceiling_of"]) == {
         "runs of one subject"
     }
-    with pytest.raises(DataError, match="Crossnobis needs at least 2 runs; got 1. .* See rsa.segments"):
+    with pytest.raises(DataError, match="crossnobis asks for segments that are all heard twice or more"):
         run(tmp_path, study, segments={"measure": "crossnobis"})
 
 
