@@ -1,8 +1,9 @@
 """Is the rule named whose network a region was made from? Planted truth for RSA, through its steps.
 
 Three subjects look at the simulated study's 60 pictures in 3 runs. Three regions of its atlas answer with the geometry
-of the last hidden layer of a network that backprop, oja, or nothing taught, with a seed that the study does not use;
-three regions answer to nothing. BOLD comes from brainlm.simulate (noise, drift; the head lies still, so series are not
+of a layer of a network that backprop, oja, or nothing taught, with a seed that the study does not use: the layer in which
+the study's own networks of that rule are most like each other next to those of other rules. Three regions answer to
+nothing. BOLD comes from brainlm.simulate (noise, drift; the head lies still, so series are not
 preprocessed), patterns from the GLM of the step patterns; then the steps rsa and rsa_group run as in the workflow, with
 networks of three other seeds.
 
@@ -28,7 +29,8 @@ from brainlm.io.activity import load_arrays
 from brainlm.io.store import load_table, save_json
 from brainlm.preprocess.patterns import Run, run_betas
 from brainlm.rsa.brains import region_rdms
-from brainlm.rsa.models import network_models
+from brainlm.rsa.compare import compare
+from brainlm.rsa.models import Models, network_models
 from brainlm.rsa.rules import rule_rows
 from brainlm.simulate import answers, bids, brain, fmri
 from brainlm.simulate.stories import language
@@ -43,7 +45,7 @@ RULES = {"backprop": {}, "oja": {"learning_rate": 0.03, "length": 0.25, "competi
 HIDDEN = [1024, 512]  # narrow untrained networks of two seeds are less alike than one of them and a taught one
 SEEDS, PLANTED_SEED = (0, 1, 2), 1000
 COMPARISON = "whitened_correlation"  # for crossnobis: Diedrichsen et al. 2020
-NETWORK, LAYER = "mlp", "layer2"
+NETWORK = "mlp"
 SUBJECTS, N_RUNS = ("01", "02", "03"), 3
 N_VOXELS = 60  # of a region, in data sets of noise
 DRAWS = 300  # of conditions and seeds, in data sets of noise
@@ -79,11 +81,24 @@ def trained(rule: str, seed: int, learning: dict) -> Path:
     return out / "activity.npz"
 
 
-def geometry(path: Path, names: list[str]) -> np.ndarray:
+def telling_layer(rule: str, models: Models) -> str:
+    """The layer in which the rule's networks are most like each other next to networks of any other rule."""
+    margins = {}
+    for layer, part in models.names[models.names["network"].notna()].groupby("layer"):
+        alike = compare(models.rdms[part.index], models.rdms[part.index], COMPARISON)
+        own = (part["learning_rule"] == rule).to_numpy()
+        within = alike[own][:, own][~np.eye(own.sum(), dtype=bool)].mean()
+        others = [alike[own][:, part["learning_rule"] == other].mean() for other in RULES if other != rule]
+        margins[layer] = within - max(others)
+    print(f"planted for {rule}, margins between rules: { ({k: round(float(v), 3) for k, v in margins.items()}) }")
+    return max(margins, key=margins.get)
+
+
+def geometry(path: Path, layer: str, names: list[str]) -> np.ndarray:
     """Pictures x units, each picture of mean 0 and length 1: squared distances are then correlation distances."""
     arrays, _ = load_arrays(path)
     place = {str(name): i for i, name in enumerate(arrays["conditions"])}
-    activity = arrays[LAYER][[place[name] for name in names]].astype(float)
+    activity = arrays[layer][[place[name] for name in names]].astype(float)
     activity -= activity.mean(1, keepdims=True)
     activity /= np.linalg.norm(activity, axis=1, keepdims=True)
     return activity - activity.mean(0)
@@ -155,7 +170,10 @@ def compare_all(study: Study, settings: dict, amplitude: float, activities: list
     """Names of all regions of all subjects and of the group, and the noise ceilings."""
     folder = FOLDER / f"amplitude-{amplitude:g}"
     names = sorted(study.pictures)
-    planted = {rule: geometry(trained(rule, PLANTED_SEED, settings["learning"]), names) for rule in RULES}
+    models = network_models([load_arrays(path) for path in activities], settings["rsa"]["network_measure"])
+    layers = {rule: telling_layer(rule, models) for rule in RULES}
+    truth = {rule: trained(rule, PLANTED_SEED, settings["learning"]) for rule in RULES}
+    planted = {rule: geometry(truth[rule], layers[rule], names) for rule in RULES}
     tables, stored = [], []
     for subject in SUBJECTS:
         folder.mkdir(parents=True, exist_ok=True)
@@ -173,7 +191,7 @@ def compare_all(study: Study, settings: dict, amplitude: float, activities: list
     found = [row for table, _ in tables for row in named(table)]
     ceilings = pd.concat([table.drop_duplicates(["subject", "region"]) for _, table in tables])
     ceilings = ceilings[["subject", "region", "ceiling_lower", "ceiling_upper", "ceiling_null"]]
-    return {"amplitude": amplitude, "named": found, "ceilings": ceilings.to_dict("records")}
+    return {"amplitude": amplitude, "planted_layers": layers, "named": found, "ceilings": ceilings.to_dict("records")}
 
 
 def count(found: dict) -> dict:

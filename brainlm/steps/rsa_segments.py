@@ -61,8 +61,8 @@ def rsa_segments(
     values, about, notes = _heard(patterns, table)
     if len(values) < 2 and told["measure"] in (*WHITENED, *CROSS_VALIDATED):
         raise DataError(
-            f"{patterns}: rsa.segments.measure {told['measure']} asks for segments that are all heard twice or more, got "
-            "some heard once. Choose correlation."
+            f"{patterns}: rsa.segments.measure {told['measure']} asks for segments that are all heard twice or more, "
+            "got some heard once. Choose correlation."
         )
     own = table[table["condition"].isin(set(about["conditions"]))].reset_index(drop=True)
     stored = [load_arrays(path) for path in activities]
