@@ -10,7 +10,7 @@ export PATH := $(BIN):$(PATH)
 VALIDATIONS := validate-null validate-null-eeg validate-null-scores validate-demo validate-beam-search validate-tang-style validate-ablations validate-scale \
   validate-training validate-gpu \
   validate-studyforrest validate-mnist-rules validate-rule-speed validate-cifar-rules validate-text-rules \
-  validate-rsa validate-motion validate-largest-run \
+  validate-rsa validate-rsa-truth validate-motion validate-largest-run \
   validate-eeg-cleaning validate-faults
 .PHONY: install demo lint test-fast test test-slurm test-pages docs validate bad-inputs $(VALIDATIONS) benchmark-rsa benchmark-fmri-cleaning
 install: .venv/installed
@@ -126,6 +126,11 @@ validate-text-rules: install
 validate-rule-speed: install
 	python benchmarks/learning_rules.py
 	python benchmarks/learning_rules.py --table
+
+# regions made from networks of known rules: which rule is named
+validate-rsa-truth: install
+	python benchmarks/rsa_truth.py
+	python benchmarks/rsa_record.py
 
 validate-rsa: install
 	python benchmarks/rsa_coverage.py

@@ -105,6 +105,36 @@ def null_sentence() -> str:
     return f"In data sets of noise the smallest corrected p was at most 0.05 in {' and in '.join(counts)}."
 
 
+def truth_table() -> str:
+    """Which rules were named in the regions made from them, at each amplitude; and differences found in noise."""
+    found = load("rsa_truth")
+    lines = ["| amplitude | region made from | named | in | similarity | largest corrected p | noise ceiling |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    told = []
+    for row in found["rows"]:
+        ceilings = {(c["subject"], c["region"]): (c["ceiling_lower"], c["ceiling_upper"]) for c in row["ceilings"]}
+        for one in (one for one in row["named"] if one["region"] in found["rules"]):
+            low, high = ceilings[one["subject"], one["region"]]
+            named = one["named"] if one["clear"] else f"tie ({one['named']} is best)"
+            who = "group" if one["subject"] == "group" else f"sub-{one['subject']}"
+            numbers = f"{one['value']:.3f} | {one['largest_p_corrected']:.3f} | {low:.2f} to {high:.2f}"
+            lines.append(f"| {row['amplitude']:g} | {one['region']} ({who}) | {named} | {one['layer']} | {numbers} |")
+        n = row["counts"]
+        told.append(
+            f"Amplitude {row['amplitude']:g}, subjects {' '.join(row['subjects'])}: of {n['of']} regions {n['right']} "
+            f"named right, {n['wrong']} wrong, {n['ties']} ties; the right rule was the best in {n['best_is_right']}. "
+            f"A rule was named in {n['named_in_empty']} of {n['empty']} empty regions."
+        )
+    null = found["null"]
+    told.append(
+        f"In {null['found']} of {null['of']} data sets of noise a difference between rules was below 0.05 after "
+        f"correction (95 % {null['low']:.3f}-{null['high']:.3f})."
+    )
+    layers = ", ".join(f"{layer} for {rule}" for rule, layer in found["rows"][0]["planted_layers"].items())
+    told.append(f"Planted layers: {layers}; comparison: {found['comparison']}; {len(found['seeds'])} seeds a rule.")
+    return "\n".join([*lines, "", *told])
+
+
 def images_table() -> str:
     """Rules against human IT on the 92 images, layer by layer, beside what tells them from the untrained network."""
     found = load("rsa_92_images")
@@ -150,6 +180,7 @@ def fill_marks(path: Path, tables: dict[str, str]) -> None:
 def main() -> None:
     """Put the tables between their marks in docs/rsa.md."""
     tables = {"speed": speed_table(), "null": null_sentence(), "coverage": coverage_table(), "images": images_table()}
+    tables |= {"truth": truth_table()}
     fill_marks(ROOT / "docs" / "rsa.md", tables)
 
 

@@ -1,11 +1,11 @@
 """Is the rule named whose network a region was made from? Planted truth for RSA, through its steps.
 
 Three subjects look at the simulated study's 60 pictures in 3 runs. Three regions of its atlas answer with the geometry
-of a layer of a network that backprop, oja, or nothing taught, with a seed that the study does not use: the layer in which
-the study's own networks of that rule are most like each other next to those of other rules. Three regions answer to
-nothing. BOLD comes from brainlm.simulate (noise, drift; the head lies still, so series are not
+of a layer of a network that backprop, oja, or nothing taught, with a seed that the study does not use; three regions
+answer to nothing. The layer: of those that repeat over the study's own seeds, the one furthest from other rules'
+networks (no brain is looked at). BOLD comes from brainlm.simulate (noise, drift; the head lies still, so series are not
 preprocessed), patterns from the GLM of the step patterns; then the steps rsa and rsa_group run as in the workflow, with
-networks of three other seeds.
+networks of five other seeds.
 
 A rule is named where it is the best in a region and differs from both others in that layer with p_corrected < 0.05;
 else it is a tie. Then the same with a quarter of the amplitude; and 200 data sets whose regions answer to nothing:
@@ -43,10 +43,12 @@ FOLDER = ROOT / "results" / "rsa_truth"
 # Oja's rule of 1982, each unit alone: units that share a subspace keep its geometry, which is the untrained network's
 RULES = {"backprop": {}, "oja": {"learning_rate": 0.03, "length": 0.25, "competition": "none"}, "untrained": {}}
 HIDDEN = [1024, 512]  # narrow untrained networks of two seeds are less alike than one of them and a taught one
-SEEDS, PLANTED_SEED = (0, 1, 2), 1000
+SEEDS, PLANTED_SEED = (0, 1, 2, 3, 4), 1000
+REPEATS = 0.8  # least similarity between networks of two seeds in the layer that is planted
 COMPARISON = "whitened_correlation"  # for crossnobis: Diedrichsen et al. 2020
 NETWORK = "mlp"
-SUBJECTS, N_RUNS = ("01", "02", "03"), 3
+# networks, layers and comparison were settled on while looking at the first three subjects; the others were not seen
+SUBJECTS, UNSEEN, N_RUNS = ("01", "02", "03"), ("04", "05", "06"), 3
 N_VOXELS = 60  # of a region, in data sets of noise
 DRAWS = 300  # of conditions and seeds, in data sets of noise
 
@@ -82,14 +84,15 @@ def trained(rule: str, seed: int, learning: dict) -> Path:
 
 
 def telling_layer(rule: str, models: Models) -> str:
-    """The layer in which the rule's networks are most like each other next to networks of any other rule."""
+    """The layer whose geometry repeats over seeds and is furthest from that of any other rule's networks."""
     margins = {}
     for layer, part in models.names[models.names["network"].notna()].groupby("layer"):
         alike = compare(models.rdms[part.index], models.rdms[part.index], COMPARISON)
         own = (part["learning_rule"] == rule).to_numpy()
         within = alike[own][:, own][~np.eye(own.sum(), dtype=bool)].mean()
         others = [alike[own][:, part["learning_rule"] == other].mean() for other in RULES if other != rule]
-        margins[layer] = within - max(others)
+        if within > REPEATS:
+            margins[layer] = within - max(others)
     print(f"planted for {rule}, margins between rules: { ({k: round(float(v), 3) for k, v in margins.items()}) }")
     return max(margins, key=margins.get)
 
@@ -166,16 +169,18 @@ def named(rules: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def compare_all(study: Study, settings: dict, amplitude: float, activities: list[Path]) -> dict:
+def compare_all(
+    study: Study, settings: dict, amplitude: float, activities: list[Path], subjects: tuple[str, ...]
+) -> dict:
     """Names of all regions of all subjects and of the group, and the noise ceilings."""
-    folder = FOLDER / f"amplitude-{amplitude:g}"
+    folder = FOLDER / f"amplitude-{amplitude:g}_from-{subjects[0]}"
     names = sorted(study.pictures)
     models = network_models([load_arrays(path) for path in activities], settings["rsa"]["network_measure"])
     layers = {rule: telling_layer(rule, models) for rule in RULES}
     truth = {rule: trained(rule, PLANTED_SEED, settings["learning"]) for rule in RULES}
     planted = {rule: geometry(truth[rule], layers[rule], names) for rule in RULES}
     tables, stored = [], []
-    for subject in SUBJECTS:
+    for subject in subjects:
         folder.mkdir(parents=True, exist_ok=True)
         path, out = folder / f"sub-{subject}_patterns.npz", folder / f"sub-{subject}"
         write_patterns(path, study, subject, planted, amplitude)
@@ -191,7 +196,13 @@ def compare_all(study: Study, settings: dict, amplitude: float, activities: list
     found = [row for table, _ in tables for row in named(table)]
     ceilings = pd.concat([table.drop_duplicates(["subject", "region"]) for _, table in tables])
     ceilings = ceilings[["subject", "region", "ceiling_lower", "ceiling_upper", "ceiling_null"]]
-    return {"amplitude": amplitude, "planted_layers": layers, "named": found, "ceilings": ceilings.to_dict("records")}
+    return {
+        "amplitude": amplitude,
+        "subjects": subjects,
+        "planted_layers": layers,
+        "named": found,
+        "ceilings": ceilings.to_dict("records"),
+    }
 
 
 def count(found: dict) -> dict:
@@ -238,10 +249,10 @@ def main() -> None:
     study = make_study()
     activities = [trained(rule, seed, config["learning"]) for rule in RULES for seed in SEEDS]
     rows = []
-    for amplitude in (1.0, 0.25):
-        found = compare_all(study, config, amplitude, activities)
+    for amplitude, subjects in ((1.0, SUBJECTS), (1.0, UNSEEN), (0.25, SUBJECTS)):
+        found = compare_all(study, config, amplitude, activities, subjects)
         rows.append(found | {"counts": count(found)})
-        print(f"amplitude {amplitude:g}: {json.dumps(rows[-1]['counts'])}")
+        print(f"amplitude {amplitude:g}, subjects {' '.join(subjects)}: {json.dumps(rows[-1]['counts'])}")
         print(pd.DataFrame(found["named"]).round(3).to_string(), pd.DataFrame(found["ceilings"]).round(3), sep="\n")
     null = false_differences(activities, n)
     print(f"noise: a difference between rules in {null['found']} of {n} ({null['low']:.3f}-{null['high']:.3f})")

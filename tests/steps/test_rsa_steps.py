@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from brainlm.errors import ConfigError, DataError
-from brainlm.io.activity import save_arrays
-from brainlm.steps._rsa_results import COLUMNS
+from brainlm.io.activity import load_arrays, save_arrays
+from brainlm.steps._rsa_results import COLUMNS, RULE_COLUMNS
 from brainlm.steps.rsa import rsa
 from brainlm.steps.rsa_group import rsa_group
 
@@ -143,6 +143,33 @@ def test_group_value_is_the_mean_of_the_subjects_values(activities, tmp_path):
     rsa_group(rdms=list(rdms), settings=SETTINGS, seed=0, out=out, rules_out=tmp_path / "rules.tsv")
     expected = np.mean([table["value"] for table in tables], axis=0)
     assert np.allclose(pd.read_csv(out, sep="\t")["value"], expected, atol=1e-5, equal_nan=True)
+
+
+def test_rules_without_a_layer_or_with_fewer_seeds_are_told_and_not_compared(activities, tmp_path):
+    """Of a second training seed backprop has both layers, untrained one, oja none."""
+    more = []
+    for path, kept in zip(activities, (["layer1", "layer2"], [], ["layer1"]), strict=True):
+        arrays, about = load_arrays(path)
+        known = {name: arrays[name] for name in ("conditions", "pixels", "labels", *kept)}
+        more.append(tmp_path / f"more-{path.name}")
+        save_arrays(more[-1], known, about | {"seed": 1})
+    run(tmp_path, [*activities, *more], "01", "fmri")
+    rules = pd.read_csv(tmp_path / "01fmri_rules.tsv", sep="\t")
+    assert list(rules.columns) == RULE_COLUMNS
+    means = rules[rules["value"].notna() & rules["minus"].isna()]
+    assert set(zip(means["learning_rule"], means["layer"], strict=True)) == {
+        ("backprop", "layer1"),
+        ("backprop", "layer2"),
+        ("untrained", "layer1"),
+    }
+    assert set(means["factors"]) == {"conditions seeds"} and set(means["n_seeds"]) == {2}
+    told = rules[rules["value"].isna()].set_index(["learning_rule", "layer"])["note"]
+    assert told["untrained", "layer2"] == told["oja", "layer1"] == "only with seeds 0 of 0, 1"
+    assert told.xs("oja").loc[np.nan] == "seed 1 has no layer: it never reached the matched accuracy"
+    pairs = rules[rules["minus"].notna()]
+    assert set(zip(pairs["learning_rule"], pairs["minus"], pairs["layer"], strict=True)) == {
+        ("backprop", "untrained", "layer1")
+    }
 
 
 def test_the_same_seed_gives_the_same_bytes(activities, tmp_path):
