@@ -120,8 +120,9 @@ def truth_table() -> str:
             numbers = f"{one['value']:.3f} | {one['largest_p_corrected']:.3f} | {low:.2f} to {high:.2f}"
             lines.append(f"| {row['amplitude']:g} | {one['region']} ({who}) | {named} | {one['layer']} | {numbers} |")
         n = row["counts"]
+        subjects = " ".join(dict.fromkeys(one["subject"] for one in row["named"] if one["subject"] != "group"))
         told.append(
-            f"Amplitude {row['amplitude']:g}, subjects {' '.join(row['subjects'])}: of {n['of']} regions {n['right']} "
+            f"Amplitude {row['amplitude']:g}, subjects {subjects}: of {n['of']} regions {n['right']} "
             f"named right, {n['wrong']} wrong, {n['ties']} ties; the right rule was the best in {n['best_is_right']}. "
             f"A rule was named in {n['named_in_empty']} of {n['empty']} empty regions."
         )

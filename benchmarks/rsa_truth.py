@@ -263,7 +263,6 @@ def main() -> None:
         rules=list(RULES),
         seeds=SEEDS,
         planted_seed=PLANTED_SEED,
-        layer=LAYER,
         comparison=COMPARISON,
     )
 
