@@ -35,8 +35,11 @@ class Design:
         return given_models([Rdm(rdm, conditions, "control") for rdm in self.controls], list(self.names))
 
     def take(self, chosen: Int[np.ndarray, " some"]) -> "Design":
-        """Some of the conditions."""
-        return Design(tuple(self.stories[i] for i in chosen), among(self.controls, chosen), self.names)
+        """Some of the conditions; a control that is the same for all of their pairs is no control any more."""
+        controls = among(self.controls, chosen)
+        varied = np.flatnonzero(np.ptp(controls, axis=1) > 0)
+        names = tuple(self.names[i] for i in varied)
+        return Design(tuple(self.stories[i] for i in chosen), controls[varied], names)
 
     def comparison(self, name: str) -> str:
         """What ``name`` is called once the controls are out.

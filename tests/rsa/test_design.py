@@ -74,3 +74,9 @@ def test_adjusted_rdms_compare_as_partial_correlations_do():
     with pytest.raises(ConfigError, match="whitened_cosine"):
         design.comparison("whitened_cosine")
     assert design.bare().comparison("whitened_cosine") == "whitened_cosine"
+
+
+def test_a_control_that_no_longer_varies_is_dropped():
+    story = pdist(np.array([[0.0]] * 5 + [[1.0]] * 4))
+    design = Design(STORIES, np.array([story, np.arange(36.0)]), ("story", "time"))
+    assert design.take(np.arange(5)).names == ("time",) and design.take(np.arange(3, 8)).names == ("story", "time")
