@@ -1,4 +1,4 @@
-"""Let a network that was taught on texts read the segments of the study's stories, and record its layers."""
+"""Let a network of texts read the segments of the study's stories, and record its layers."""
 
 import logging
 from pathlib import Path

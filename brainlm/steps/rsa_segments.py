@@ -1,4 +1,4 @@
-"""Compare one subject's brain during segments of stories with networks that read the same segments."""
+"""Compare one subject's brain during segments of stories with networks that read them."""
 
 import logging
 from pathlib import Path

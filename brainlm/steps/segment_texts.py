@@ -1,4 +1,4 @@
-"""Step: the text of every segment of every story, for networks that read it, and what is regressed out of RSA."""
+"""Step: the text of every story's segments, for networks that read it, and what is regressed out."""
 
 from pathlib import Path
 
