@@ -30,7 +30,7 @@ LARGEST = {"real": 4096, "tiny": 2}  # batch
 
 
 def fill(make: Callable[[int], Trainee], most: int) -> Trainee:
-    """The trainee with the largest batch of 2, 4, 8, ... ``most`` whose updates fit in memory."""
+    """The trainee with the largest batch of 2, 4, 8, ... ``most`` whose updates fit well in memory."""
     size = 2
     while True:
         try:
@@ -38,16 +38,25 @@ def fill(make: Callable[[int], Trainee], most: int) -> Trainee:
             update(trainee, trainee.draw())
         except torch.OutOfMemoryError:
             break
+        if nearly_full():
+            break
         if size == most:
             return trainee
         size *= 2
         del trainee  # before the next one is made
         torch.cuda.empty_cache()
-    trainee = None  # the one that did not fit
+    trainee = None  # the one that does not fit
     if size == 2:
         raise SystemExit("no GPU with enough memory: a batch of 2 does not fit; nothing was measured")
     torch.cuda.empty_cache()
     return make(size // 2)
+
+
+def nearly_full() -> bool:
+    """Whether less than a tenth of the card's memory was left at the peak, which counting and compiling need."""
+    if not torch.cuda.is_available():
+        return False
+    return torch.cuda.max_memory_allocated() > 0.9 * torch.cuda.get_device_properties(0).total_memory
 
 
 def compiled(trainee: Trainee) -> Trainee:
