@@ -107,7 +107,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> typing.NoReturn:
         """Raise instead of ending the process with the usage."""
-        raise ConfigError(f"{self.prog}: {message}. See {self.prog} --help.")
+        raise ConfigError(f"{self.prog.removeprefix('brainlm ')}: {message}. See {self.prog} --help.")
 
 
 def overview() -> str:
