@@ -36,20 +36,12 @@ def check_decoding(config: dict, table: pd.DataFrame) -> None:
         return
     if decoded["use"].nunique() > 1:
         raise ConfigError("tasks: expected fMRI tasks of use story or of use labels, got both. Write two configs.")
-    for name, wanted in protocols.items():
-        for subject in [] if wanted == "all" else wanted:
-            choose(f"subject of evaluation.protocols.{name}", subject, sorted(set(decoded["subject"])))
+    _check_subjects("evaluation", protocols, decoded)
     if decoded["use"].iloc[0] == "labels":
         if config["evaluation"]["noise_train_test"]:
             raise ConfigError("evaluation.noise_train_test: expected stories, got runs of use labels. Set it to false.")
         return
-    stories = sorted(set(decoded["story"]))
-    if not config["splits"]["test_stories"]:
-        raise ConfigError(
-            f"splits.test_stories: expected the stories to test on, got none. Told: {', '.join(stories)}."
-        )
-    for story in config["splits"]["test_stories"]:
-        choose("story of splits.test_stories", story, stories)
+    _check_stories(config["splits"]["test_stories"], decoded, "Told", "story of splits.test_stories")
 
 
 def check_epochs(config: dict, table: pd.DataFrame) -> None:
@@ -163,16 +155,25 @@ def _check_eeg_decoding(config: dict, table: pd.DataFrame) -> None:
     told = table[(table["modality"] == "eeg") & (table["use"] == "story")]
     if told.empty:
         raise ConfigError("eeg_decoder.protocols: expected EEG runs of tasks of use story, got none. Leave it empty.")
-    for name, wanted in config["eeg_decoder"]["protocols"].items():
+    _check_subjects("eeg_decoder", config["eeg_decoder"]["protocols"], told)
+    _check_stories(config["splits"]["test_stories"], told, "Told in EEG", "story of splits.test_stories heard in EEG")
+
+
+def _check_subjects(section: str, protocols: dict, table: pd.DataFrame) -> None:
+    for name, wanted in protocols.items():
         for subject in [] if wanted == "all" else wanted:
-            choose(f"subject of eeg_decoder.protocols.{name}", subject, sorted(set(told["subject"])))
-    stories = sorted(set(told["story"]))
-    if not config["splits"]["test_stories"]:
+            choose(f"subject of {section}.protocols.{name}", subject, sorted(set(table["subject"])))
+
+
+def _check_stories(test_stories: list[str], table: pd.DataFrame, told: str, kind: str) -> None:
+    """``told`` and ``kind`` say in the message where the stories of ``table`` were told."""
+    stories = sorted(set(table["story"]))
+    if not test_stories:
         raise ConfigError(
-            f"splits.test_stories: expected the stories to test on, got none. Told in EEG: {', '.join(stories)}."
+            f"splits.test_stories: expected the stories to test on, got none. {told}: {', '.join(stories)}."
         )
-    for story in config["splits"]["test_stories"]:
-        choose("story of splits.test_stories heard in EEG", story, stories)
+    for story in test_stories:
+        choose(kind, story, stories)
 
 
 def check_simulated(config: dict) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from steps.rsa_cases import QUICK
 
 from brainlm.errors import ConfigError, DataError
 from brainlm.io.activity import load_arrays, save_arrays
@@ -13,13 +14,7 @@ from brainlm.steps._rsa_results import COLUMNS, RULE_COLUMNS
 from brainlm.steps.rsa import rsa
 from brainlm.steps.rsa_group import rsa_group
 
-SETTINGS = {
-    "measure": "crossnobis",
-    "network_measure": "correlation",
-    "comparison": "spearman",
-    "n_permutations": 200,
-    "n_bootstraps": 60,
-    "correction": "max_statistic",
+SETTINGS = QUICK | {
     "time_step_s": 0.04,
     "time_window_s": 0.01,
 }

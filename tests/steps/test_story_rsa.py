@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from steps.rsa_cases import QUICK
 
 from brainlm.errors import ConfigError, DataError
 from brainlm.io.activity import save_arrays
@@ -16,13 +17,7 @@ from brainlm.steps.rsa_group import rsa_group
 from brainlm.steps.rsa_segments import rsa_segments
 from brainlm.steps.segment_texts import segment_texts
 
-SETTINGS = {
-    "measure": "crossnobis",
-    "network_measure": "correlation",
-    "comparison": "spearman",
-    "n_permutations": 200,
-    "n_bootstraps": 60,
-    "correction": "max_statistic",
+SETTINGS = QUICK | {
     "segments": {
         "length_s": 10,
         "lag_s": 5,

@@ -1,0 +1,10 @@
+"""Settings of RSA that are quick to compute."""
+
+QUICK = {
+    "measure": "crossnobis",
+    "network_measure": "correlation",
+    "comparison": "spearman",
+    "n_permutations": 200,
+    "n_bootstraps": 60,
+    "correction": "max_statistic",
+}
