@@ -25,8 +25,8 @@ from brainlm.decoding.windows import brain_windows, separate_starts
 from brainlm.io.fmri import load_volume
 from brainlm.io.store import load_json
 from brainlm.steps._language import load_language
+from brainlm.steps._predictions import predict
 from brainlm.steps._runs import Sources, common_space, load_runs, make_split, make_timing
-from brainlm.steps.decode import predict
 from brainlm.steps.train_decoder import fit_selector
 
 ROOT = Path(__file__).parents[1]

@@ -49,7 +49,7 @@ OPTIONS = {
     "min_lag_s": ("smallest shift of the words against the brain (s)", "20"),
     "network": ("name of the network", "mlp"),
     "patterns": ("condition patterns of the subject", f"{TINY}/patterns/sub-01_modality-fmri_patterns.npz"),
-    "protocol": ("who trains: within, zero_shot, adapted, joint or wrong_subject", "within"),
+    "protocol": ("who trains: within, zero_shot, adapted (adapted_15: by 15 min), joint or wrong_subject", "within"),
     "rdms": ("brain RDMs of every subject", f"{TINY}/rsa/sub-01_modality-fmri_rdms.npz"),
     "rdms_out": ("file to write brain RDMs to", f"{TINY}/rsa/sub-01_modality-fmri_rdms.npz"),
     "recording": ("BIDS stem of the run, with its folders", "sub-01/func/sub-01_task-story_run-01"),

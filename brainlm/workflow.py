@@ -224,6 +224,10 @@ class Plan:
             for fold in range(self.folds(subject, modality))
         ]
 
+    def protocols(self) -> list[str]:
+        """Protocols that anybody is decoded under, in the config's order."""
+        return list(dict.fromkeys(name for asked in decoded_protocols(self.config).values() for name in asked))
+
     def scores(self, pattern: str, protocol: str) -> list[str]:
         """Score tables of every subject and modality that is decoded under ``protocol``."""
         return [

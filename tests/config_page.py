@@ -34,11 +34,18 @@ def _rows(schema: dict, above: str) -> list[str]:
         needed = name in schema.get("required", [])
         rows.append(f"| `{above}{name}` | {_default(part, needed)} | {_meaning(part)} |\n")
         rows += _rows(part, f"{above}{name}.")
+        for pattern, named in part.get("patternProperties", {}).items():
+            rows.append(f"| `{above}{name}.{_example(pattern)}` |  | {_meaning(named)} |\n")
         if isinstance(part.get("additionalProperties"), dict):
             rows += _rows(part["additionalProperties"], f"{above}{name}.NAME.")
         if isinstance(part.get("items"), dict):
             rows += _rows(part["items"], f"{above}{name}[].")
     return rows
+
+
+def _example(pattern: str) -> str:
+    """A pattern of keys as people read it: its numbers as N."""
+    return pattern.strip("^$").replace("[1-9][0-9]*", "N")
 
 
 def _default(part: dict, needed: bool) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 PROTOCOLS = ("within", "zero_shot", "adapted", "joint", "wrong_subject")
+ADAPTED_BY = r"adapted_[1-9]\d*"  # adapted by so many minutes, for a curve over them
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ def split_stories(
 
     ``subject``'s test stories test. Who trains, on all other stories: ``within`` the subject, ``zero_shot`` everybody
     else, ``joint`` everybody, ``adapted`` everybody else and the subject for its first runs, at least one, of not more
-    than ``adapted_minutes``; ``wrong_subject`` one other person, the next in order of name. The last stories in order
-    of name, a share ``validation`` of the training stories and at least one, validate.
+    than ``adapted_minutes`` (``adapted_15``: than 15); ``wrong_subject`` one other person, the next in order of name.
+    The last stories in order of name, a share ``validation`` of the training stories and at least one, validate.
 
     Raises
     ------
@@ -74,16 +75,22 @@ def _trains(runs: pd.DataFrame, subject: str, protocol: str, is_test: pd.Series,
     if protocol == "wrong_subject":
         names = sorted(runs["subject"].unique())
         return runs["subject"] == names[(names.index(subject) + 1) % len(names)]
-    if protocol == "adapted":
+    if protocol.startswith("adapted"):
+        most = minutes_of(protocol, adapted_minutes)
         mine = runs[own & ~is_test].sort_values("story")
         minutes = mine["duration_s"].astype(float).cumsum() / 60
-        if not (minutes <= adapted_minutes).any():
+        if not (minutes <= most).any():
+            key = "splits.adapted_minutes" if protocol == "adapted" else "the minutes in the protocol's name"
             raise ValueError(
-                f"the first run of sub-{subject} lasts {minutes.iloc[0]:.1f} min, more than splits.adapted_minutes "
-                f"({adapted_minutes:g}). Raise it."
+                f"the first run of sub-{subject} lasts {minutes.iloc[0]:.1f} min, more than {key} ({most:g}). Raise it."
             )
-        return ~own | runs["recording"].isin(mine.loc[minutes <= adapted_minutes, "recording"])
+        return ~own | runs["recording"].isin(mine.loc[minutes <= most, "recording"])
     return ~own | (protocol == "joint")
+
+
+def minutes_of(protocol: str, otherwise: float) -> float:
+    """Minutes of the subject's own runs that ``adapted`` (``otherwise``) or ``adapted_15`` (15) learns from."""
+    return float(protocol.partition("_")[2] or otherwise)
 
 
 def split_names(names: Sequence[str], fold: int) -> Split:

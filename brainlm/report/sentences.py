@@ -1,6 +1,6 @@
 """What the numbers of a report say, in plain sentences; a null result is told as such."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -17,6 +17,13 @@ PROTOCOLS = {
     "joint": "trained on all subjects",
     "wrong_subject": "with another subject's mapping",
 }
+
+
+def protocol_words(protocol: str) -> str:
+    """Who trained, in words."""
+    if protocol.startswith("adapted_"):
+        return f"{PROTOCOLS['adapted']} by {protocol.removeprefix('adapted_')} min"
+    return PROTOCOLS.get(protocol, protocol)
 
 
 def show(cell: object, column: str = "") -> str:
@@ -150,8 +157,22 @@ def group_headline(gains: pd.DataFrame) -> str:
 
 def _protocol_note(row: Mapping) -> str:
     protocol = row.get("protocol", "within")
-    return "" if protocol == "within" else f" ({PROTOCOLS.get(protocol, protocol)})"
+    return "" if protocol == "within" else f" ({protocol_words(protocol)})"
 
 
 def _some(row: Mapping, name: str) -> bool:
     return name in row and not pd.isna(row[name]) and float(row[name]) > 0
+
+
+def adapter_sentence(nats: Sequence[Sequence[float]]) -> str:
+    """What the decoder's adapter changed; ``nats`` a character of what was left out after numbers of updates."""
+    (_, before), (updates, after) = nats[0], min(nats, key=lambda pair: pair[1])
+    if not updates:
+        return (
+            f"The decoder's adapter was tried up to {nats[-1][0]:.0f} updates; none of them made left-out halves of "
+            f"validation stories likelier ({before:.3f} nats a character), so the decoder stayed as it was."
+        )
+    return (
+        f"The decoder's adapter took {updates:.0f} updates; left-out halves of validation stories then cost "
+        f"{after:.3f} nats a character, {before:.3f} without it."
+    )

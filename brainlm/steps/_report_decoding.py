@@ -76,7 +76,7 @@ def decoding_sections(decoded: Decoded, headline: str) -> list[Section]:
 
     ``headline`` stands on top of the page and is not told again.
     """
-    protocol = sentences.PROTOCOLS.get(decoded.protocol, decoded.protocol)
+    protocol = sentences.protocol_words(decoded.protocol)
     title = f"Decoding {protocol}" + (" from EEG" if decoded.modality == "eeg" else "")
     title += f", seed {decoded.seed}" if decoded.seed else ""
     scores = Section(title)
@@ -360,4 +360,6 @@ def _training(decoded: Decoded) -> Section:
         alt = "Validation score against the number of voxels kept"
         caption = f"{alt}, at the best penalty; the blue point was chosen."
         section.add_plot(figures.draw_choices(table), f"choices-{decoded.group}", alt, caption, table)
+    if nats := decoded.facts[0].get("adapter"):
+        section.add_text(sentences.adapter_sentence(nats))
     return section

@@ -23,6 +23,8 @@ from brainlm.steps._eeg_runs import add_words, common_electrodes, eeg_timing, lo
 from brainlm.stimuli.embeddings import join_tokens, tokenize
 from brainlm.stimuli.text_space import TextSpace
 
+ADAPTER = "adapter."  # what names of a decoder's adapter start with, among the weights of a unit
+
 
 @dataclass(frozen=True)
 class Sources:
@@ -146,7 +148,7 @@ def load_model(folder: Path, timing: Timing) -> tuple[BrainModel, Space, dict]:
         space = Space(mask, np.array(facts["affine"]))
         sizes = (torch.from_numpy(mask), facts["coordinates"])
         model = BrainModel.of_volumes(*sizes, timing, facts["parts"], **facts["encoder"])
-    model.load_state_dict(state)
+    model.load_state_dict({name: tensor for name, tensor in state.items() if not name.startswith(ADAPTER)})
     return model.eval(), space, facts
 
 

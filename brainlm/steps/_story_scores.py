@@ -21,8 +21,9 @@ from brainlm.io.language import read_text
 from brainlm.io.store import load_json, load_table
 from brainlm.io.text_model import load_text_model
 from brainlm.steps._language import Language
+from brainlm.steps._predictions import Predictions, predict
 from brainlm.steps._runs import Sources, load_confounds, load_model, load_runs, load_tokens, make_timing, part_targets
-from brainlm.steps.decode import Predictions, predict, write_texts
+from brainlm.steps.decode import write_texts
 from brainlm.steps.train_decoder import fit_stories
 from brainlm.stimuli.embeddings import join_tokens, tokenize
 

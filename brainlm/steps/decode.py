@@ -1,6 +1,5 @@
 """Step: decode the held-out recordings of one unit, free-running, from the brain alone."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,18 +8,17 @@ import torch
 
 from brainlm.decoding.consensus import choose_consensus
 from brainlm.decoding.labels import label_posterior, pool_blocks
-from brainlm.decoding.train import BrainModel, window_features
 from brainlm.decoding.windows import StoryRun, Timing, brain_windows, separate_starts, window_tokens
 from brainlm.errors import DataError
 from brainlm.io.language import load_weights
 from brainlm.io.store import load_json, save_arrays, save_table
+from brainlm.steps._adapter import attach_adapter
 from brainlm.steps._label_runs import load_blocks, load_label_model
 from brainlm.steps._language import Language, load_language
+from brainlm.steps._predictions import predict, text_features
 from brainlm.steps._runs import Sources, load_model, load_runs, load_tokens, make_timing
 from brainlm.stimuli.embeddings import join_tokens, tokenize
 from brainlm.training.devices import resolve_device
-
-MIN_CHARACTERS = 5
 
 
 def decode(
@@ -40,11 +38,12 @@ def decode(
     The decoder reads brain features only; the true text is added to the table afterwards. identification.npz holds
     the brain's scores of every test window's text.
     """
-    facts = load_weights(model)[1]
+    state, facts = load_weights(model)
     sources = Sources(index, derivatives, stimuli, bids_root, facts.get("modality", "fmri"))
     language = load_language(language_model)
     place = resolve_device(device)
     language.decoder.to(place)
+    attach_adapter(state, language)
     if facts["kind"] == "labels":
         table, arrays = _decode_labels(sources, model, language, settings)
     else:
@@ -53,36 +52,11 @@ def decode(
     save_table(out, table)
 
 
-@dataclass(frozen=True)
-class Predictions:
-    """What the brain model says of windows: text coordinates (posterior means), tokens and characters."""
-
-    coordinates: np.ndarray  # windows x coordinates
-    parts: np.ndarray  # windows x parts x coordinates
-    tokens: np.ndarray
-    characters: np.ndarray
-
-
-@torch.no_grad()
-def predict(model: BrainModel, brain: np.ndarray, subject: int, timing: Timing) -> Predictions:
-    """Predictions for windows of brain (windows x reach x voxels)."""
-    place = model.log_scale.device
-    batches = torch.from_numpy(np.asarray(brain, dtype=np.float32)).split(32)
-    content, parts, rates = [], [], []
-    for batch in batches:
-        who = torch.full((len(batch),), subject, device=place)
-        content.append(window_features(model.content, batch.to(place), who, timing.steps)[0][:, 0].cpu().numpy())
-        parts.append(model.read_parts(batch.to(place)).cpu().numpy())
-        rates.append(window_features(model.rate, batch.to(place), who, timing.steps)[0][:, 0].cpu().numpy())
-    rate = np.concatenate(rates)
-    return Predictions(np.concatenate(content), np.concatenate(parts), rate[:, 0], rate[:, 1].clip(min=MIN_CHARACTERS))
-
-
 def write_texts(language: Language, parts: np.ndarray, characters: np.ndarray, settings: dict) -> list[str]:
     """Texts for predicted contents of parts and lengths: of the candidates for each window, the consensus."""
     options = settings["decoder"]
     candidates = language.decoder.sample(
-        _features(language, parts, characters),
+        text_features(language, parts, characters),
         options["candidates"],
         options["temperature"],
         options["guidance"],
@@ -90,13 +64,6 @@ def write_texts(language: Language, parts: np.ndarray, characters: np.ndarray, s
     embedding = language.space.embedding
     weights = dict(zip(embedding.tokens, embedding.weights, strict=True))
     return [choose_consensus(texts, tokenize, weights) for texts in candidates]
-
-
-def _features(language: Language, parts: np.ndarray, characters: np.ndarray) -> torch.Tensor:
-    length = characters.clip(max=language.decoder.longest)[:, None, None]
-    features = np.concatenate([parts, np.broadcast_to(length, (*parts.shape[:2], 1))], axis=2)
-    device = next(language.decoder.parameters()).device
-    return torch.as_tensor(features, dtype=torch.float32, device=device)
 
 
 def _decode_stories(sources, folder: Path, language: Language, settings: dict, place) -> tuple[pd.DataFrame, dict]:
@@ -157,7 +124,7 @@ def _decode_labels(sources, folder: Path, language: Language, settings: dict) ->
     coordinates = posterior @ model.coordinates.numpy()
     lengths = posterior @ np.array([len(label) for label in facts["labels"]], dtype=float)
     texts = language.decoder.decode(
-        _features(language, coordinates[:, None], lengths), settings["decoder"]["beam_width"]
+        text_features(language, coordinates[:, None], lengths), settings["decoder"]["beam_width"]
     )
     table = test.table.assign(
         window=[f"{test.name}-{i + 1:03d}" for i in range(len(test.table))],

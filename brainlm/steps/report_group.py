@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainlm.figures.decoding import draw_subjects
+from brainlm.decoding.split import ADAPTED_BY, minutes_of
+from brainlm.figures.decoding import draw_adaptation, draw_subjects
 from brainlm.io.reports import load_result_table
 from brainlm.io.store import atomic
 from brainlm.report.page import Section, render
@@ -25,6 +26,8 @@ SHORT = {
     "accuracy": "accuracy",
 }
 METRICS = tuple(SHORT)
+CURVES = ("gain", "identification_rank", "identification_rank_matched")
+CURVE_COLUMNS = ["subject", "modality", "protocol", "seed", "minutes_own", "metric", "value", "ci_low", "ci_high", "p"]
 CAPTION = (
     "A row a subject, modality, protocol and seed. low and high: 95 % interval of the gain; rank: identification; "
     "matched: among texts of like length, beside rate only; text: by the decoded text alone"
@@ -44,6 +47,7 @@ def report_group(*, results: Path, out: Path) -> None:
     has_eeg = "modality" in quality and "eeg" in set(quality["modality"])
     sections = [
         *_decoding_sections(decoding),
+        *_adaptation_sections(decoding),
         _selector_section(tables["selector"]),
         *word_rate_sections(results),
         learning_section(tables["learning"], results),
@@ -113,6 +117,28 @@ def _decoding_sections(decoding: pd.DataFrame) -> list[Section]:
         .sort_values(["modality", "protocol", "mean"], ascending=[0, 1, 0])
     )
     section.add_table(means, "The decoder beside its controls, over subjects", "controls")
+    return [section]
+
+
+def _adaptation_sections(decoding: pd.DataFrame) -> list[Section]:
+    """Scores over minutes of the subject's own runs, zero-shot first, where a protocol names its minutes."""
+    if decoding.empty or not decoding["protocol"].str.match(ADAPTED_BY).any():
+        return []
+    adapted = decoding["protocol"].str.match(ADAPTED_BY)
+    subjects = set(decoding.loc[adapted, "subject"])
+    metrics = [metric for metric in METRICS if metric in CURVES]
+    rows = decoding[
+        (adapted | (decoding["protocol"] == "zero_shot"))
+        & decoding["subject"].isin(subjects)
+        & (decoding["decoder"] == "brainlm")
+        & decoding["metric"].isin(metrics)
+    ].copy()
+    rows["minutes_own"] = [0.0 if name == "zero_shot" else minutes_of(name, 0.0) for name in rows["protocol"]]
+    rows["label"] = _labels(rows.assign(protocol="")).str.strip()
+    section = Section("Adaptation")
+    alt = "Gain and ranks over the minutes of the subject's own runs that were learned beside everybody else's"
+    caption = f"{alt}; 0: zero-shot. Bars: 95 % intervals; dashes: no gain, or chance."
+    section.add_plot(draw_adaptation(rows, metrics, 0.5), "adaptation", alt, caption, rows[CURVE_COLUMNS])
     return [section]
 
 

@@ -9,6 +9,7 @@ from brainlm.errors import DataError
 from brainlm.io.bids import read_dataset_name
 from brainlm.io.language import load_weights
 from brainlm.io.store import load_json, save_table
+from brainlm.steps._adapter import attach_adapter
 from brainlm.steps._label_scores import score_labels
 from brainlm.steps._language import load_language
 from brainlm.steps._runs import Sources
@@ -44,7 +45,7 @@ def score_decoder(
     ``units`` are all folds of one subject, protocol and seed. ``truth`` is the folder with the planted voxels of a
     simulated data set, or none. A leak stops the job.
     """
-    facts = [load_weights(unit)[1] for unit in units]
+    states, facts = zip(*(load_weights(unit) for unit in units), strict=True)
     modality = facts[0].get("modality", "fmri")
     sources = Sources(index, derivatives, stimuli, bids_root, modality)
     _check_fitted(units)
@@ -54,6 +55,7 @@ def score_decoder(
     if facts[0]["kind"] == "labels":
         rows = score_labels(sources, units, language, settings, seed)
     else:
+        attach_adapter(states[0], language)
         rows = score_stories(sources, units, language, settings, seed, place)
     known = {
         "dataset": read_dataset_name(bids_root),

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from brainlm.decoding.selector import mean_dice
-from brainlm.decoding.split import PROTOCOLS
 from brainlm.decoding.statistics import holm
 from brainlm.io.fmri import load_volume
 from brainlm.io.store import load_json, read_index, save_json, save_table
@@ -39,7 +38,7 @@ def tables(*, results: Path, index: Path, settings: dict, out: Path) -> None:
     save_json(out.with_name("config.json"), settings)
     runs = read_index(index)
     plan = Plan(settings, runs[runs["excluded"] == ""], must_simulate=False)
-    scores = [results / name for protocol in PROTOCOLS for name in plan.scores(SCORES, protocol)]
+    scores = [results / name for protocol in plan.protocols() for name in plan.scores(SCORES, protocol)]
     brains = [results / name for name in plan.brains(BRAIN) + plan.readings(f"{BRAIN}_segments")]
     brains += [results / "rsa" / "group"] if brains else []
     _write(out / "decoding.tsv", correct_claims(_rows(scores)), [*DECODING_COLUMNS, "p_holm"])

@@ -1,6 +1,7 @@
 """Step: train selector and readout of one subject (or of those that its protocol names) and one fold."""
 
 import logging
+import re
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from brainlm.decoding.parts import fit_parts
 from brainlm.decoding.progress import Keeper
 from brainlm.decoding.refit import Choice, refit
 from brainlm.decoding.selector import Gates
-from brainlm.decoding.split import PROTOCOLS, Split
+from brainlm.decoding.split import ADAPTED_BY, PROTOCOLS, Split
 from brainlm.decoding.train import BrainModel, fit_rate_scale
 from brainlm.decoding.windows import StoryRun, Timing, separate_starts, usable_starts
 from brainlm.errors import DataError, choose
@@ -22,6 +23,7 @@ from brainlm.io.fmri import save_volume
 from brainlm.io.language import save_weights
 from brainlm.io.store import save_json, save_table
 from brainlm.records import Space
+from brainlm.steps._adapter import FittedAdapter, adapter_state, fit_unit_adapter
 from brainlm.steps._checkpoint import Checkpoint, digest_runs
 from brainlm.steps._eeg_units import fit_sensors, gate_table
 from brainlm.steps._gates import train_gates
@@ -63,7 +65,8 @@ def train_decoder(
     Writes the folder ``out``: model.safetensors and model.json, split.json, rate.nii.gz and timing_rate.nii.gz (nats a
     sample and voxel), selected.nii.gz, history.tsv, choices.tsv; for EEG gates.tsv in place of the volumes.
     """
-    choose("protocol", protocol, PROTOCOLS)
+    if not re.fullmatch(ADAPTED_BY, protocol):
+        choose("protocol", protocol, PROTOCOLS)
     choose("modality", modality, ("fmri", "eeg"))
     place = resolve_device(device)
     torch.manual_seed(seed)
@@ -85,6 +88,9 @@ def train_decoder(
     fitted = fit_stories(
         sources, training, validation, space, timing, language, subjects, settings, seed, place, checkpoint
     )
+    language.decoder.to(place)
+    updates = settings["decoder"]["adapter_updates"]
+    adapter = fit_unit_adapter(sources, fitted.model, validation, timing, language, updates) if updates else None
     facts = {
         "kind": "story",
         "modality": modality,
@@ -103,7 +109,10 @@ def train_decoder(
             "number of voxels and penalty": list(split.validation),
         },
     }
-    save_unit(out, fitted.model, space, facts, split, fitted.history, fitted.choices)
+    if adapter is not None:
+        facts |= {"adapter": adapter.nats}
+        facts["fitted_on"]["adapter of the decoder"] = list(split.validation)
+    save_unit(out, fitted, adapter, space, facts, split)
     checkpoint.remove()
 
 
@@ -190,23 +199,18 @@ def _start(gates: Gates, encoding: np.ndarray) -> None:
 
 
 def save_unit(
-    out: Path,
-    model: BrainModel,
-    space: Space,
-    facts: dict,
-    split: Split,
-    history: list[dict],
-    choices: dict[str, list[Choice]],
+    out: Path, fitted: Fitted, adapter: FittedAdapter | None, space: Space, facts: dict, split: Split
 ) -> None:
     """Write everything that one trained unit leaves behind."""
-    save_weights(out, model.state_dict(), facts)
+    edits = {} if adapter is None else adapter_state(adapter.adapter)
+    save_weights(out, fitted.model.state_dict() | edits, facts)
     if space.mask is None:
-        save_table(out / "gates.tsv", gate_table(model, space, facts["latency_step_s"]))
+        save_table(out / "gates.tsv", gate_table(fitted.model, space, facts["latency_step_s"]))
     else:
-        _save_maps(out, model, space)
-    seconds = pd.DataFrame(history)
-    save_table(out / "history.tsv", seconds.drop(columns="seconds", errors="ignore"))
-    rows = [asdict(choice) | {"head": head} for head, tried in choices.items() for choice in tried]
+        _save_maps(out, fitted.model, space)
+    history = pd.DataFrame(fitted.history)
+    save_table(out / "history.tsv", history.drop(columns="seconds", errors="ignore"))
+    rows = [asdict(choice) | {"head": head} for head, tried in fitted.choices.items() for choice in tried]
     save_table(out / "choices.tsv", pd.DataFrame(rows))
     save_json(out / "split.json", split.to_dict() | {"fitted_on": facts["fitted_on"]})
 

@@ -94,10 +94,14 @@ def test_splits_keep_roles_apart():
     assert joint == Split(("a-0", "a-1", "b-0", "b-1"), ("a-2", "b-2"), ("a-3",))
     adapted = split_stories(runs, "a", "adapted", ["s3"], 0.2, adapted_minutes=9.9)
     assert adapted == Split(("a-0", "b-0", "b-1"), ("b-2",), ("a-3",))
+    by_ten = split_stories(runs, "a", "adapted_10", ["s3"], 0.2, adapted_minutes=1)
+    assert by_ten == Split(("a-0", "a-1", "b-0", "b-1"), ("b-2",), ("a-3",))
     wrong = split_stories(runs, "b", "wrong_subject", ["s3"], 0.2)
     assert wrong == Split(("a-0", "a-1"), ("a-2",), ("b-3",))
     with pytest.raises(ValueError, match="lasts 5.0 min, more than splits.adapted_minutes .4.. Raise it"):
         split_stories(runs, "a", "adapted", ["s3"], 0.2, adapted_minutes=4)
+    with pytest.raises(ValueError, match="more than the minutes in the protocol's name .4.. Raise it"):
+        split_stories(runs, "a", "adapted_4", ["s3"], 0.2)
     with pytest.raises(ValueError, match="at least two subjects; only sub-a"):
         split_stories(runs[runs["subject"] == "a"], "a", "zero_shot", ["s3"], 0.2)
     assert split_names(["x", "y", "z"], 1) == Split(("x", "z"), (), ("y",))

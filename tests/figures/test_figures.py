@@ -78,6 +78,13 @@ def test_subjects_are_lines_and_metrics_panels():
     np.testing.assert_allclose(figure.axes[0].collections[-1].get_offsets(), [[0.1, 1], [0.2, 0]])
 
 
+def test_adaptation_is_a_line_a_subject_in_order_of_minutes():
+    rows = intervals([0.3, 0.1, 0.2]).assign(metric="gain", label="sub-01", minutes_own=[15.0, 0, 5])
+    (axis,) = decoding.draw_adaptation(rows, ["gain"], 0.5).axes
+    line = axis.lines[-1]
+    np.testing.assert_allclose(line.get_xydata(), [[0, 0.1], [5, 0.2], [15, 0.3]])
+
+
 def rsa_rows(times: list[float]) -> pd.DataFrame:
     rows = pd.MultiIndex.from_product([["region"], times, ["backprop", "untrained"], ["layer1", "layer2"]])
     table = rows.to_frame(index=False, name=["region", "time_s", "learning_rule", "layer"])

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from brainlm.report.sentences import group_headline, headline, other_seeds_sentence
+from brainlm.report.sentences import adapter_sentence, group_headline, headline, other_seeds_sentence, protocol_words
 from brainlm.steps._report_decoding import draw_windows
 from brainlm.steps.report_group import report_group
 from brainlm.steps.report_subject import report_subject
@@ -52,3 +52,13 @@ def test_windows_on_a_page_are_drawn_by_chance_and_the_same_every_time():
     assert len(drawn) == 20 and drawn.index.is_monotonic_increasing and drawn.index.max() > 40
     assert draw_windows(windows).equals(drawn)
     assert len(draw_windows(windows.head(5))) == 5
+
+
+def test_an_adapter_that_helps_nobody_is_told():
+    assert "none of them made left-out halves" in adapter_sentence([(0, 1.5), (10, 1.6), (20, 1.7)])
+    assert "took 10 updates" in adapter_sentence([(0, 1.5), (10, 1.4), (20, 1.7)])
+
+
+def test_minutes_of_adaptation_are_told_in_words():
+    assert protocol_words("adapted_15") == "adapted to the subject by 15 min"
+    assert protocol_words("zero_shot") == "zero-shot, trained on other subjects"

@@ -1,3 +1,5 @@
+import base64
+import io
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -186,6 +188,17 @@ def test_rules_that_differ_are_told_apart_from_ties_and_segments_stand_alone(stu
     assert "intervals hold for other conditions and seeds" in text and "RSA with fMRI on segments of stories" in text
     assert "Dissimilarities of 36 segments" in text and "with differences of length, time regressed out" in text
     assert "Dissimilarities of 6 conditions: crossnobis in the brain" in text
+
+
+def test_minutes_of_adaptation_make_a_curve_from_zero_shot_on(study, undrawn):
+    path = study / "tables" / "decoding.tsv"
+    rows = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    assert "Adaptation" not in page_of(study, None).plain
+    own = rows[rows["protocol"] == "zero_shot"]
+    pd.concat([rows, *(own.assign(protocol=f"adapted_{n}") for n in (15, 5))]).to_csv(path, sep="\t", index=False)
+    link = re.search(r'href="data:[^,"]*,([^"]*)" download="[^"]*adaptation.tsv"', page_of(study, None).html)
+    table = pd.read_csv(io.BytesIO(base64.b64decode(link[1])), sep="\t")
+    assert sorted(set(table["minutes_own"])) == [0, 5, 15] and set(table["subject"]) == {int(own["subject"].iloc[0])}
 
 
 def test_an_unknown_subject_stops_with_one_line(study):

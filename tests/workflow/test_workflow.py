@@ -127,6 +127,16 @@ def tiny_config(folder: Path, **more: object) -> dict:
     )
 
 
+def test_minutes_of_adaptation_are_protocols_of_their_own(tmp_path):
+    protocols = {"within": [], "adapted_5": ["02"], "adapted_15": "all"}
+    plan = Plan.of(tiny_config(tmp_path, evaluation={"protocols": protocols}))
+    assert plan.protocols() == ["within", "adapted_5", "adapted_15"]
+    assert plan.scores("{subject}_{protocol}", "adapted_5") == ["02_adapted_5_scores.tsv"]
+    assert len(plan.scores("{subject}_{protocol}", "adapted_15")) == 2
+    with pytest.raises(ConfigError, match="adapted_05"):
+        tiny_config(tmp_path, evaluation={"protocols": {"adapted_05": "all"}})
+
+
 def test_a_job_elsewhere_reads_the_run_table_and_not_the_data(tmp_path):
     config = tiny_config(tmp_path, simulate=None)
     plan = Plan.of(tiny_config(tmp_path))
@@ -270,9 +280,11 @@ def test_the_tiny_study_runs_reruns_nothing_and_repeats_itself(tmp_path, monkeyp
     assert {"lm_only", "shifted", "other_story", "rate_only", "noise_train_test"} <= set(decoding["decoder"])
     headline = decoding[(decoding["metric"] == "gain") & (decoding["subject"] == 1)]
     assert len(headline) == 1
-    assert json.loads(
-        (first / "results/decoding/sub-01_modality-fmri_protocol-within_fold-0_seed-0/split.json").read_text()
-    )["test"]
+    unit = first / "results/decoding/sub-01_modality-fmri_protocol-within_fold-0_seed-0"
+    split, facts = (json.loads((unit / name).read_text()) for name in ("split.json", "model.json"))
+    assert split["test"] and split["fitted_on"]["adapter of the decoder"] == split["validation"]
+    assert [n for n, _ in facts["adapter"]] == list(range(11))
+    assert "The decoder's adapter" in (first / "results" / "reports" / "sub-01.html").read_text().replace("&#39;", "'")
     check_planted_leaks(first, tmp_path)
 
 

@@ -4,7 +4,7 @@ import sys
 
 
 from brainlm.config import SCHEMA, as_json, fill_config, leave_out, pick
-from brainlm.decoding.split import PROTOCOLS
+from brainlm.decoding.split import ADAPTED_BY, PROTOCOLS
 from brainlm.errors import BrainlmError
 from brainlm.io.lock import lead
 from brainlm.workflow import (
@@ -52,7 +52,7 @@ wildcard_constraints:
     subject="[A-Za-z0-9]+",
     modality="fmri|eeg",
     around="trials|words|characters",
-    protocol="|".join((*PROTOCOLS, "matched", "tuned")),
+    protocol="|".join((*PROTOCOLS, ADAPTED_BY, "matched", "tuned")),
     fold=r"\d+",
     seed=r"\d+",
     network="[a-z_]+",

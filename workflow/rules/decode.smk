@@ -1,9 +1,21 @@
 # The language model once; then a unit a subject, protocol, fold and seed; then scores over all folds.
 TRAINING = {
-    "fmri": ("selector", "splits", "evaluation.window_s", "fmri.label_lag_s"),
-    "eeg": ("selector", "splits", "evaluation.window_s", "eeg_decoder"),
+    "fmri": (
+        "selector",
+        "splits",
+        "evaluation.window_s",
+        "fmri.label_lag_s",
+        "decoder.adapter_updates",
+    ),
+    "eeg": (
+        "selector",
+        "splits",
+        "evaluation.window_s",
+        "eeg_decoder",
+        "decoder.adapter_updates",
+    ),
 }
-SEARCH = ("beam_width", "candidates", "temperature", "guidance")
+OF_UNITS = ("beam_width", "candidates", "temperature", "guidance", "adapter_updates")
 SCORED = (
     "evaluation.n_permutations",
     "evaluation.min_lag_s",
@@ -86,7 +98,7 @@ rule train_language_model:
         **SOURCES,
         settings=lambda wildcards: as_json(
             {
-                "decoder": leave_out(config["decoder"], *SEARCH),
+                "decoder": leave_out(config["decoder"], *OF_UNITS),
                 "tasks": plan.uses(),
                 "evaluation": {"labels": config["evaluation"]["labels"]},
             }
@@ -324,4 +336,4 @@ rule decode:
 
 rule cross_subject:
     input:
-        [plan.scores(SCORES, name) for name in PROTOCOLS if name != "within"],
+        [plan.scores(SCORES, name) for name in plan.protocols() if name != "within"],
