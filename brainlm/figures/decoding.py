@@ -8,10 +8,9 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from brainlm.figures.style import ACCENT, COLOURS, FAINT, INK, SOFT, make_panels, name_panel, plain_words
+from brainlm.figures.style import ACCENT, COLOURS, FAINT, INK, MARKERS, SOFT, make_panels, name_panel, plain_words
 
 REFERENCES = ("upper_bound", "wrong_subject")  # no controls: they see more than a decoder may
-MARKERS = "os^Dv"
 BESIDE = 0.15  # minutes that lines stand apart, so that their intervals do not hide each other
 
 

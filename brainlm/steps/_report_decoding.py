@@ -11,6 +11,7 @@ from brainlm.decoding.identification import percentile_ranks
 from brainlm.decoding.metrics import content_words
 from brainlm.figures import decoding as figures
 from brainlm.figures.brain import FEWEST_SLICES, draw_glass, draw_slices
+from brainlm.figures.surface import draw_surface
 from brainlm.io.fmri import load_volume
 from brainlm.io.reports import load_decoded, load_named_arrays, load_preprocessing, load_word_shares
 from brainlm.io.store import load_json, load_table
@@ -270,6 +271,9 @@ def _maps(decoded: Decoded) -> Section:
             caption = f"The same {what} seen through the head: left, front, right, top."
             figure = draw_glass(rate, affine, SHARE)
             section.add_picture(figure, f"glass-{decoded.group}", f"Glass brain of the {what}", caption, numbers)
+            caption = f"The same {what} on the inflated cortex of fsaverage5; what lies deeper does not show."
+            figure = draw_surface(rate, affine, SHARE)
+            section.add_picture(figure, f"surface-{decoded.group}", f"Cortical map of the {what}", caption, numbers)
     if not on_template:
         section.add_text("The recordings are on their own grid, so that no template or glass brain is drawn.")
     return section
