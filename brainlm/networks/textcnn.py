@@ -43,14 +43,14 @@ class Branches(nn.Conv2d):
 
 
 class AsPicture(nn.Module):
-    """A sentence as a picture of one channel, with zeros after it so that every word starts a window."""
+    """A sentence as a picture of one channel, with ``nothing`` after it so that every word starts a window."""
 
-    def __init__(self, window: int) -> None:
+    def __init__(self, window: int, nothing: float = 0.0) -> None:
         super().__init__()
-        self.window = window
+        self.window, self.nothing = window, nothing
 
     def forward(self, x: Float[Tensor, "batch words width"]) -> Float[Tensor, "batch 1 padded width"]:
-        return F.pad(x, (0, 0, 0, self.window - 1))[:, None]
+        return F.pad(x, (0, 0, 0, self.window - 1), value=self.nothing)[:, None]
 
 
 class MaximumOverPlaces(nn.Module):

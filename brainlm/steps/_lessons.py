@@ -12,7 +12,7 @@ from torch import Tensor
 from brainlm.errors import DataError
 from brainlm.io.labelled import PARTS, Labelled, Source, check_source, load_labelled, load_text, load_word_vectors
 from brainlm.networks.build import SEES
-from brainlm.networks.spiking_textcnn import in_unit_range
+from brainlm.networks.spiking_textcnn import MIDDLE, in_unit_range
 from brainlm.stimuli.embeddings import fit_embedding, tokenize
 from brainlm.training.batches import split_by_label
 
@@ -66,7 +66,7 @@ def load_lesson(network: str, source: Source, draw: Draw, inputs: str) -> Lesson
         scaling = _scaling(parts["train"].stimuli, source.path, inputs)
         x = {part: scaled(found.stimuli, scaling) for part, found in parts.items()}
     else:
-        scaling, turn = _word_vectors(parts, source, network.startswith("spiking"))
+        scaling, turn = _word_vectors(parts, source, network)
         x = {part: turn(found.stimuli, scaling["words"]) for part, found in parts.items()}
         return Lesson(x, y, classes, scaling, split, lambda text: turn([text], max(1, len(tokenize(text)))))
     return Lesson(x, y, classes, scaling, split)
@@ -123,7 +123,7 @@ def _scaling(pictures: np.ndarray, path: Path, inputs: str) -> dict:
 
 
 def _word_vectors(
-    parts: dict[str, Labelled], source: Source, unit: bool
+    parts: dict[str, Labelled], source: Source, network: str
 ) -> tuple[dict, Callable[[list[str], int], Float[Tensor, "stimuli words width"]]]:
     """What the vectors are, and the function that turns sentences into so many of them; fitted on the training part."""
     tokens = {part: [tokenize(text) for text in found.stimuli] for part, found in parts.items()}
@@ -144,8 +144,9 @@ def _word_vectors(
     longest = source.words or max(len(sentence) for sentences in tokens.values() for sentence in sentences)
     number = {word: i for i, word in enumerate(vectors, start=2)}  # 0 pads, 1 is a word without a vector
     rows = torch.from_numpy(np.concatenate([np.zeros((1, entries.shape[1]), np.float32), entries]))
-    rows = in_unit_range(rows, mean, std) if unit else rows / std
-    rows = torch.cat([torch.zeros(1, rows.shape[1]), rows])
+    rows = in_unit_range(rows, mean, std) if network.startswith("spiking") else rows / std
+    blank = MIDDLE if network == "spiking_textcnn" else 0.0  # in its mean over places, 0 would be an extreme word
+    rows = torch.cat([torch.full((1, rows.shape[1]), blank), rows])
 
     def turn(texts: list[str], length: int) -> Tensor:
         codes = torch.zeros(len(texts), length, dtype=torch.long)

@@ -13,9 +13,11 @@ from brainlm.errors import ConfigError
 from brainlm.networks.build import make_network
 from brainlm.networks.chain import Chain
 from brainlm.networks.layers import Layer
+from brainlm.networks.rates import in_rates
 from brainlm.networks.spiking import LeakyIntegrateAndFire
-from brainlm.networks.spiking_textcnn import in_unit_range
+from brainlm.networks.spiking_textcnn import in_unit_range, spiking_textcnn
 from brainlm.networks.spiking_transformer import pattern_generator_code
+from brainlm.networks.textcnn import Branches
 
 
 def test_a_recurrent_chain_is_elmans_recursion():
@@ -141,3 +143,14 @@ def test_a_population_answers_by_its_mean_over_units_and_time():
 def test_a_layer_may_not_hide_parameters_in_what_it_carries():
     with pytest.raises(ValueError, match="Only the linear map"):
         Chain(Layer(nn.Linear(2, 2), carry=nn.Bilinear(2, 2, 2)))
+
+
+def test_filters_of_spikes_start_with_the_drive_of_standardised_words():
+    """W (z / 6 + 1/2) + b with the fresh weights 6 W and bias b - 3 W.sum() is W z + b, padding included."""
+    z = torch.randn(2, 7, 5).clamp(-3, 3)
+    torch.manual_seed(1)
+    plain = Branches(3, (2, 4), 5)
+    torch.manual_seed(1)
+    network = in_rates(spiking_textcnn(z, 2, filters=3, windows=(2, 4), n_steps=6))
+    drive = network[0].drive(in_unit_range(z, mean=0.0, std=1.0))
+    torch.testing.assert_close(drive.squeeze(), plain(F.pad(z, (0, 0, 0, 3))[:, None]).squeeze(), atol=1e-5, rtol=1e-5)

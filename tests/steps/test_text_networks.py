@@ -92,14 +92,16 @@ def test_sequences_say_the_next_character_and_the_test_is_the_end(texts):
 
 
 def test_vectors_are_fitted_on_the_training_part_alone(texts, tmp_path):
-    """A word of the test only gets no vector; for spiking networks numbers lie from 0 to 1 and 0 pads."""
+    """A word of the test only gets no vector; for spiking networks numbers lie from 0 to 1; 0 pads, 1/2 filters."""
     (tmp_path / "test.txt").write_text("good\tzebra zebra fine\nbad\tzebra zebra dull\n" * 2)
     told = SENTENCES | {"path": str(texts / "reviews.txt"), "test": str(tmp_path / "test.txt")}
     lesson = load_lesson("textcnn", Source.of(told, tmp_path), DRAW, "standardised")
     assert not lesson.x["test"][0, :2].any() and lesson.x["test"][0, 2].any()
     unit = load_lesson("spiking_textcnn", Source.of(told, tmp_path), DRAW, "standardised").x["test"][0]
-    assert unit.min() == 0 and unit.max() <= 1 and unit[3:].sum() == 0
+    assert unit.min() == 0 and unit.max() <= 1 and (unit[3:] == 0.5).all()
     assert unit[0].unique().numel() == 1 and unit[0, 0] == pytest.approx(0.5, abs=0.1)
+    silent = load_lesson("spiking_transformer", Source.of(told, tmp_path), DRAW, "standardised").x["test"][0]
+    assert torch.equal(silent[:3], unit[:3]) and not silent[3:].any()
 
 
 def test_a_user_s_vectors_and_limits_are_taken(texts, tmp_path):
