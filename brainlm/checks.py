@@ -6,8 +6,13 @@ from pathlib import Path
 import pandas as pd
 
 from brainlm.errors import ConfigError, choose
+from brainlm.io.bids import read_events
 from brainlm.io.labelled import READERS, check_source, is_reader
+from brainlm.io.rdms import load_given
 from brainlm.io.store import load_json
+from brainlm.rsa.compare import check_same_conditions
+from brainlm.rsa.models import OWN
+from brainlm.rsa.patch_measures import SEARCHLIGHT_MEASURES
 from brainlm.training.search import list_trials
 
 TRUTH = Path("sourcedata") / "truth"  # of a simulated data set
@@ -16,6 +21,18 @@ TRUTH = Path("sourcedata") / "truth"  # of a simulated data set
 def decoded_protocols(config: dict) -> dict[str, dict]:
     """Protocols, and the subjects of each, by modality."""
     return {"fmri": config["evaluation"]["protocols"], "eeg": config["eeg_decoder"]["protocols"]}
+
+
+def check_table(config: dict, table: pd.DataFrame) -> None:
+    """Stop before any job where the recordings in ``table`` cannot give what the config asks for.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As the checks of decoding, epochs, networks that read, and RSA.
+    """
+    for check in (check_decoding, check_epochs, check_readers, check_rsa):
+        check(config, table)
 
 
 def check_decoding(config: dict, table: pd.DataFrame) -> None:
@@ -81,6 +98,66 @@ def check_readers(config: dict, table: pd.DataFrame) -> None:
     if readers and config["rsa"]["segments"]["controls"]:
         wanted = "rsa.comparison where rsa.segments.controls are regressed out"
         choose(wanted, config["rsa"]["comparison"], ["pearson", "spearman"])
+
+
+def check_rsa(config: dict, table: pd.DataFrame) -> None:
+    """Stop before any job where RSA is asked for a searchlight or with models that it cannot have.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If a user's RDM is none or is of other conditions, or a searchlight has nothing to search or to compare.
+    """
+    shown = table[table["use"] == "conditions"]
+    if config["rsa"]["models"]:
+        _check_given(config, shown)
+    if config["rsa"]["searchlight"]["radius_mm"] is not None:
+        _check_searchlight(config, shown[shown["modality"] == "fmri"])
+
+
+def _check_given(config: dict, shown: pd.DataFrame) -> None:
+    root = Path(config["bids_root"])
+    for name in config["rsa"]["models"]:
+        if name in OWN:
+            raise ConfigError(
+                f"rsa.models.{name}: expected a name that no other model has, got one of {', '.join(OWN)}. Rename it."
+            )
+    given = load_given(config["rsa"]["models"], root)
+    if shown.empty:
+        raise ConfigError("rsa.models: expected runs of a task of use conditions, got none. Leave models out.")
+    if "events" not in shown:  # of a study that is still to be simulated: its jobs check
+        return
+    for (subject, modality), rows in shown.groupby(["subject", "modality"]):
+        names = set.union(*(set(read_events(root / path)["trial_type"]) for path in rows["events"])) - {"n/a", ""}
+        for name, rdm in given.items():
+            try:
+                check_same_conditions(tuple(sorted(rdm.conditions)), tuple(sorted(names)))
+            except ValueError as error:
+                raise DataError(f"rsa.models.{name} and {modality} of sub-{subject}: {error}") from error
+
+
+def _check_searchlight(config: dict, shown: pd.DataFrame) -> None:
+    told, fmri, rsa = config["rsa"]["searchlight"], config["fmri"], config["rsa"]
+    if shown.empty:
+        raise ConfigError(
+            "rsa.searchlight.radius_mm: expected fMRI runs of a task of use conditions, got none. Set it to null."
+        )
+    choose("rsa.measure of a searchlight", rsa["measure"], list(SEARCHLIGHT_MEASURES))
+    for rule in told["models"]["learning_rules"] or []:
+        choose("learning rule of rsa.searchlight.models", rule, list(config["learning"]["learning_rules"]))
+    if not config["learning"]["learning_rules"] and not rsa["models"]:
+        raise ConfigError(
+            "rsa.searchlight.radius_mm: expected something to compare the brain with, got neither "
+            "learning.learning_rules nor rsa.models. Name one, or set it to null."
+        )
+    if fmri["grid"] == "template" and told["radius_mm"] < fmri["voxel_size_mm"]:
+        raise ConfigError(
+            f"rsa.searchlight.radius_mm: expected at least the voxel size ({fmri['voxel_size_mm']:g} mm), got "
+            f"{told['radius_mm']:g}. Raise it."
+        )
+    mask = told["mask"] and Path(config["bids_root"]) / told["mask"]
+    if mask and not mask.is_file():
+        raise ConfigError(f"rsa.searchlight.mask: expected a NIfTI file, found none at {mask}. Check the path.")
 
 
 def check_learning(config: dict) -> None:

@@ -23,7 +23,7 @@ GROUPS = {
     ),
     "Learning rules and RSA": (
         *("train_network", "patterns", "segments", "segment_texts", "read_segments"),
-        *("rsa", "rsa_segments", "rsa_group"),
+        *("rsa", "rsa_segments", "rsa_group", "searchlight", "searchlight_group"),
     ),
     "Tables and pages": ("tables", "report_subject", "report_group"),
 }
@@ -88,7 +88,10 @@ OPTIONS = {
     "rsa_segments.out": ("rows to write (TSV)", f"{TINY}/rsa/sub-01_modality-fmri_segments_rsa.tsv"),
     "rsa.out": ("rows to write (TSV)", f"{TINY}/rsa/sub-01_modality-fmri_rsa.tsv"),
     "rsa_group.out": ("rows to write (TSV)", f"{TINY}/rsa/group_rsa.tsv"),
+    "rows": ("tables of every subject's searchlight", f"{TINY}/rsa/sub-01_modality-fmri_searchlight.tsv"),
     "score_decoder.out": ("rows to write (TSV)", f"{TINY}/decoding/sub-01_scores.tsv"),
+    "searchlight.out": ("table of peaks to write (TSV)", f"{TINY}/rsa/sub-01_modality-fmri_searchlight.tsv"),
+    "searchlight_group.out": ("table of peaks to write (TSV)", f"{TINY}/rsa/group_searchlight.tsv"),
     "segments.out": ("patterns to write (npz)", f"{TINY}/patterns/sub-01_modality-fmri_segments.npz"),
     "simulate.out": ("folder to write the data set to", "data/tiny"),
     "stimuli.out": ("folder to write to", f"{TINY}/stimuli"),

@@ -1,7 +1,6 @@
 """What the workflow is told by a config and a data set: recordings, and the files that jobs make."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -11,12 +10,10 @@ import pandas as pd
 
 from brainlm.checks import (
     TRUTH,
-    check_decoding,
-    check_epochs,
     check_learning,
     check_options,
-    check_readers,
     check_simulated,
+    check_table,
     decoded_protocols,
 )
 from brainlm.config import as_json, leave_out
@@ -30,6 +27,7 @@ from brainlm.io.mne_pipeline import find_clean
 from brainlm.io.store import load_json, read_index, save_index
 from brainlm.io.transcripts import find_transcript
 from brainlm.provenance import code_version
+from brainlm.rsa.bootstrap import FEWEST_SUBJECTS
 from brainlm.simulate.plan import planned_recordings
 
 # names under the results folder that rules, tables and reports share
@@ -38,6 +36,8 @@ SCORES = "decoding/sub-{subject}_modality-{modality}_protocol-{protocol}_seed-{s
 NETWORK = "learning/network-{network}_rule-{learning_rule}_protocol-{protocol}_seed-{seed}"
 RESPONSES = "responses/sub-{subject}_responses"
 BRAIN = "rsa/sub-{subject}_modality-{modality}"
+SEARCHLIGHT = f"{BRAIN}_searchlight"
+GROUP_SEARCHLIGHT = "rsa/group_searchlight"
 
 # a pattern of BIDS names, not a list of all recordings: jobs match it thousands of times
 RECORDING = r"sub-[A-Za-z0-9]+/(?:ses-[A-Za-z0-9]+/)?(?:func|eeg)/sub-[^/]+?"
@@ -51,24 +51,6 @@ def stamp(config: dict, step: str, *modules: str) -> str:
     ``modules`` are those that the step imports by a computed name.
     """
     return code_version(f"brainlm.steps.{step}", *modules) if config["follow_code"] else version("brainlm")
-
-
-def grow(base: int, per_mb: float = 0) -> Callable:
-    """A resource of a rule: ``base`` and so much for each MB of input, times the attempt.
-
-    Files that are still to be made count as nothing: Snakemake asks again before the job starts, when they are there.
-    """
-    if not per_mb:
-        return lambda wildcards, attempt: int(attempt * base)
-    # not input.size_mb, which starts an event loop a job
-    return lambda wildcards, input, attempt: int(attempt * (base + per_mb * sum(map(_size, input)) / 2**20))
-
-
-def _size(path: str) -> int:
-    try:
-        return Path(path).stat().st_size
-    except FileNotFoundError:
-        return 0
 
 
 @dataclass(frozen=True)
@@ -101,17 +83,13 @@ class Plan:
             return cls(config, table[table["excluded"] == ""], must_simulate=False)
         if config["simulate"] and not (Path(config["bids_root"]) / "dataset_description.json").exists():
             table = _plan_table(config)
-            check_decoding(config, table)
-            check_epochs(config, table)
-            check_readers(config, table)
+            check_table(config, table)
             return cls(config, table, must_simulate=True)
         if config["simulate"]:
             check_simulated(config)
         table = index_recordings(config)
         kept = table[table["excluded"] == ""]
-        check_decoding(config, kept)
-        check_epochs(config, kept)
-        check_readers(config, kept)
+        check_table(config, kept)
         save_index(index, table)
         return cls(config, kept, must_simulate=False)
 
@@ -311,12 +289,24 @@ class Plan:
         )
 
     def brains(self, pattern: str) -> list[str]:
-        """A file of every subject and modality with conditions; none where no network is trained."""
-        if not self.models(""):
+        """A file of every subject and modality with conditions; none where there is no model to compare with."""
+        if not self.models("") and not self.config["rsa"]["models"]:
             return []
         rows = self.table[self.table["use"] == "conditions"]
         pairs = sorted(set(zip(rows["subject"], rows["modality"], strict=True)))
         return [pattern.format(subject=subject, modality=modality) for subject, modality in pairs]
+
+    def searchlights(self, pattern: str) -> list[str]:
+        """A file of every subject with conditions in fMRI, where a searchlight is asked for."""
+        if self.config["rsa"]["searchlight"]["radius_mm"] is None:
+            return []
+        rows = self.table[(self.table["use"] == "conditions") & (self.table["modality"] == "fmri")]
+        return [pattern.format(subject=subject, modality="fmri") for subject in sorted(set(rows["subject"]))]
+
+    def group_searchlight(self, pattern: str) -> list[str]:
+        """The same where subjects are enough and lie on one grid."""
+        lit = self.searchlights(pattern)
+        return lit if len(lit) >= FEWEST_SUBJECTS and self.config["fmri"]["grid"] == "template" else []
 
     def listeners(self, pattern: str) -> list[str]:
         """A file of every subject who heard a story in fMRI; none where no network is trained."""

@@ -1,11 +1,13 @@
 """RDMs that users bring: tables, npz, and files of rsatoolbox. No file can run code: pickles are refused."""
 
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from brainlm.errors import ConfigError, DataError, choose
+from brainlm.errors import BrainlmError, ConfigError, DataError, choose
 from brainlm.records import Rdm
 
 UNBIASED = ("crossnobis",)  # may be negative
@@ -37,10 +39,38 @@ def load_rdms(path: Path, measure: str = "given") -> list[Rdm]:
         raise DataError(f"{path}: expected RDMs, found no file.")
     try:
         matrices, conditions, stored = reader(path)
-    except (ValueError, KeyError, OSError) as error:
-        raise DataError(f"{path}: expected RDMs with their conditions, got {error}. Write the file anew.") from error
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        fault = " ".join(str(error).split())  # some run over several lines
+        raise DataError(f"{path}: expected RDMs with their conditions, got {fault}. Write the file anew.") from error
     measure = stored or measure
     return [_rdm(matrix, conditions, measure, f"{path}, RDM {i + 1}") for i, matrix in enumerate(matrices)]
+
+
+def load_given(paths: dict[str, str], root: Path) -> dict[str, Rdm]:
+    """The RDM of each file that the config names under ``rsa.models``; a path is whole, or starts at ``root``.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As ``load_rdms``; and if a file holds several RDMs, or one whose dissimilarities are all the same.
+    """
+    return {name: _load_one(f"rsa.models.{name}", root / path) for name, path in paths.items()}
+
+
+def _load_one(key: str, path: Path) -> Rdm:
+    try:
+        found = load_rdms(path)
+    except BrainlmError as error:
+        raise type(error)(f"{key}: {error}") from error
+    if len(found) > 1:
+        raise DataError(f"{key}: {path}: expected one RDM, got {len(found)}. Give each a file and a name of its own.")
+    (rdm,) = found
+    if np.ptp(rdm.dissimilarities) == 0:
+        raise DataError(
+            f"{key}: {path}: expected dissimilarities that differ, got {rdm.dissimilarities[0]:g} for every pair. "
+            "No brain can be like that: leave it out."
+        )
+    return rdm
 
 
 def _read_table(path: Path) -> tuple[np.ndarray, list[str], str | None]:
@@ -104,7 +134,7 @@ def _rdm(matrix: np.ndarray, conditions: list[str], measure: str, where: str) ->
     if matrix.min() < -_TOLERANCE * np.abs(matrix).max() and measure not in UNBIASED:
         raise DataError(
             f"{where}: expected dissimilarities of at least 0, got {matrix.min():g}. Only crossnobis may be negative: "
-            "say so (measure='crossnobis'), or mend the file."
+            "say so (an array measure in the npz), or mend the file."
         )
     rows, columns = np.triu_indices(len(matrix), 1)
     try:

@@ -1,5 +1,6 @@
 """Clusters of a map or a time course: is a run of high values longer and higher than chance makes it?"""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,8 @@ from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
 from brainlm.errors import ConfigError
+
+ROUNDING = 1e-9  # next to a mass: the same sum in another order counts as reached
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,25 @@ def cluster_test(
     if len(null) < fewest:
         raise ConfigError(f"Clusters formed at p = {forming_p:g} need at least {fewest} draws; got {len(null)}.")
     limit = np.quantile(np.concatenate([null, values[None]]), 1 - forming_p, axis=0)
+    return clusters_above(values - limit, (draw - limit for draw in null), mask, neighbours)
+
+
+def clusters_above(
+    excess: Float[np.ndarray, " points"],
+    null: Iterable[Float[np.ndarray, " points"]],
+    mask: Bool[np.ndarray, "*space"],
+    neighbours: Bool[np.ndarray, "*three"] | None = None,
+    complete: bool = False,
+) -> Clusters:
+    """The same where a limit has been taken off values and draws; draws are looked at one after another.
+
+    ``complete``: the draws are all there are, the observed one among them, so that p = k / n.
+    """
     structure = ndimage.generate_binary_structure(mask.ndim, mask.ndim) if neighbours is None else neighbours
-    labels, masses = _masses(values - limit, mask, structure)
-    largest = np.array([max(_masses(draw - limit, mask, structure)[1], default=0.0) for draw in null])
-    p = [(1 + (largest >= mass).sum()) / (len(null) + 1) for mass in masses]
+    labels, masses = _masses(excess, mask, structure)
+    largest = np.array([max(_masses(draw, mask, structure)[1], default=0.0) for draw in null])
+    extra = 0 if complete else 1
+    p = [(extra + (largest >= mass * (1 - ROUNDING)).sum()) / (len(largest) + extra) for mass in masses]
     return Clusters(labels, np.array(masses), np.array(p))
 
 

@@ -11,6 +11,7 @@ from brainlm.rsa.compare import check_same_conditions
 from brainlm.rsa.rdm import distances
 
 NAMES = ["network", "learning_rule", "model", "seed", "layer"]
+OWN = ("network", "pixels", "category")  # names of models that users' RDMs may not have
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,15 @@ def given_models(rdms: list[Rdm], names: list[str]) -> Models:
     return Models(
         np.stack([rdm.dissimilarities for rdm in rdms]), pd.DataFrame(rows, columns=NAMES), rdms[0].conditions
     )
+
+
+def joined(parts: list[Models]) -> Models:
+    """The models of all parts, which must be of the same conditions in the same order."""
+    for part in parts[1:]:
+        check_same_conditions(part.conditions, parts[0].conditions)
+    rows = [row for part in parts for row in part.names[NAMES].itertuples(index=False, name=None)]
+    rdms = np.concatenate([part.rdms for part in parts])
+    return Models(rdms, pd.DataFrame(rows, columns=NAMES, dtype=object), parts[0].conditions)
 
 
 def difference_rdm(

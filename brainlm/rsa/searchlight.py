@@ -39,7 +39,7 @@ class SearchlightRdms:
 
 @dataclass(frozen=True)
 class SearchlightMap:
-    """Similarity of each model at each voxel, with the size of its patch; p where labels were permuted.
+    """Similarity of each model (or sum of models) at each voxel, with its patch's size; p where labels were permuted.
 
     ``p_corrected`` holds for all voxels and models together (maximum statistic).
     """
@@ -149,13 +149,19 @@ class Searchlight:
 
 
 def searchlight_map(
-    searchlight: Searchlight, models: Float[np.ndarray, "models pairs"], comparison: str, chunk: int = CHUNK
+    searchlight: Searchlight,
+    models: Float[np.ndarray, "models pairs"],
+    comparison: str,
+    chunk: int = CHUNK,
+    weights: Float[np.ndarray, "maps models"] | None = None,
 ) -> SearchlightMap:
-    """Similarity of each model to the RDM around each voxel."""
-    values = np.full((len(models), len(searchlight)), np.nan)
+    """Similarity of each model to the RDM around each voxel; with ``weights``, sums of the models' similarities."""
+    n_maps = len(models if weights is None else weights)
+    values = np.full((n_maps, len(searchlight)), np.nan)
     n_voxels = np.zeros(len(searchlight), dtype=int)
     for part in _gathered(searchlight, chunk):
-        values[:, part.centres] = compare(models, part.rdms, comparison)
+        found = compare(models, part.rdms, comparison)
+        values[:, part.centres] = found if weights is None else weights @ found
         n_voxels[part.centres] = part.n_voxels
     return SearchlightMap(values, n_voxels)
 
@@ -168,21 +174,24 @@ def searchlight_permutations(
     rng: np.random.Generator,
     chunk: int = CHUNK,
     null: Float[np.ndarray, "permutations models voxels"] | None = None,
+    weights: Float[np.ndarray, "maps models"] | None = None,
 ) -> SearchlightMap:
     """The map with p from shuffled conditions, (k + 1) / (n + 1): RDMs are made once, only models are shuffled.
 
     Shuffled values are single precision; one that misses the value by less than that can tell counts as reached, so p
     is never too small by rounding.
 
-    ``null``, if given, is filled with the values under each shuffle, which cluster correction needs.
+    ``null``, if given, is filled with the values under each shuffle, which cluster correction needs. With ``weights``,
+    maps are sums of the models' similarities, as their mean over training seeds.
     """
     shuffles = permute_pairs(models.shape[1], n_permutations, rng)
-    values = np.full((len(models), len(searchlight)), np.nan)
+    n_maps = len(models if weights is None else weights)
+    values = np.full((n_maps, len(searchlight)), np.nan)
     n_voxels = np.zeros(len(searchlight), dtype=int)
     exceeded = np.zeros(values.shape)
     highest = np.full(n_permutations, -np.inf)
     for part in _gathered(searchlight, chunk):
-        found, shuffled_maps = _compare_shuffled(models, part.rdms, comparison, shuffles)
+        found, shuffled_maps = _compare_shuffled(models, part.rdms, comparison, shuffles, weights)
         values[:, part.centres], n_voxels[part.centres] = found, part.n_voxels
         for rows, model, shuffled in shuffled_maps:
             reached = shuffled >= (found[model] - _ROUNDING).astype(shuffled.dtype)
@@ -196,13 +205,17 @@ def searchlight_permutations(
 
 
 def _compare_shuffled(
-    models: np.ndarray, rdms: np.ndarray, comparison: str, shuffles: np.ndarray
+    models: np.ndarray, rdms: np.ndarray, comparison: str, shuffles: np.ndarray, weights: np.ndarray | None
 ) -> tuple[np.ndarray, Iterator[tuple[slice, int, np.ndarray]]]:
-    """Similarities, and those (shuffles x centres) of one shuffled model after another, some shuffles at a time."""
+    """Similarities, and those (shuffles x centres) of one shuffled map after another, some shuffles at a time."""
     function = COMPARISONS[comparison]
     if not isinstance(function, InnerProduct):
-        return function(models, rdms), _shuffled(models, rdms, shuffles, function)
+        found = function(models, rdms)
+        if weights is None:
+            return found, _shuffled(models, rdms, shuffles, function)
+        return weights @ found, _shuffled_sums(models, rdms, shuffles, function, weights)
     prepared, target = function.model(models), function.brain(rdms)
+    prepared = prepared if weights is None else weights @ prepared  # a sum of products is the product with the sum
     single = prepared.astype(np.float32), target.astype(np.float32)
     return prepared @ target.T, _shuffled(*single, shuffles, lambda moved, brains: moved @ brains.T)
 
@@ -214,6 +227,21 @@ def _shuffled(
         rows = slice(start, start + _SHUFFLES)
         for model, vector in enumerate(models):
             yield rows, model, function(vector[shuffles[rows]], rdms)
+
+
+def _shuffled_sums(
+    models: np.ndarray,
+    rdms: np.ndarray,
+    shuffles: np.ndarray,
+    function: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    weights: np.ndarray,
+) -> Iterator[tuple[slice, int, np.ndarray]]:
+    """Similarities that must be taken of each model before they are summed."""
+    for start in range(0, len(shuffles), _SHUFFLES):
+        rows = slice(start, start + _SHUFFLES)
+        for place, row in enumerate(weights):
+            used = np.flatnonzero(row)
+            yield rows, place, sum(row[model] * function(models[model][shuffles[rows]], rdms) for model in used)
 
 
 def _gathered(searchlight: Searchlight, chunk: int) -> Iterator[SearchlightRdms]:

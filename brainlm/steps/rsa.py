@@ -8,8 +8,8 @@ import numpy as np
 from brainlm.errors import DataError
 from brainlm.io.activity import load_arrays, load_patterns
 from brainlm.rsa.brains import Brains, region_rdms, timed_rdms
-from brainlm.rsa.models import network_models, same_order
 from brainlm.rsa.table import subject_tables
+from brainlm.steps._rsa_models import load_models
 from brainlm.steps._rsa_results import Compared, check_settings, labelled, save_compared, save_tables, without_layers
 
 logger = logging.getLogger(__name__)
@@ -19,6 +19,7 @@ def rsa(
     *,
     patterns: Path,
     activities: list[Path],
+    bids_root: Path,
     subject: str,
     modality: str,
     settings: dict,
@@ -27,19 +28,16 @@ def rsa(
     rules_out: Path,
     rdms_out: Path,
 ) -> None:
-    """Compare the brain RDMs of ``subject`` with the RDMs of all layers in ``activities``.
+    """Compare the brain RDMs of ``subject`` with the RDMs of all layers in ``activities`` and with users' own.
 
-    ``settings`` is the config's section ``rsa``. Writes the rows of the table, the rules over their training seeds, and
-    the brain RDMs with the models'.
+    ``settings`` is the config's section ``rsa``; its ``models`` name files, ``bids_root`` before paths that are not
+    whole. Writes the rows of the table, the rules over their training seeds, and the brain RDMs with the models'.
     """
     check_settings(settings)
-    brains = _brain_rdms(patterns, modality, settings)
+    brains, dataset = _brain_rdms(patterns, modality, settings)
     stored = [load_arrays(path) for path in activities]
-    try:
-        models = same_order(network_models(stored, settings["network_measure"]), brains.conditions)
-    except ValueError as error:
-        raise DataError(f"{patterns} and the networks' activities: {error}") from error
-    about = {"dataset": stored[0][1]["dataset"], "subject": subject, "modality": modality, "stimuli": "conditions"}
+    models = load_models(stored, settings, bids_root, brains.conditions, patterns)
+    about = {"dataset": dataset, "subject": subject, "modality": modality, "stimuli": "conditions"}
     about |= {"without_layers": without_layers(stored)}
     tables = subject_tables(models, brains, settings, np.random.default_rng(seed))
     logger.info("sub-%s %s: %d models x %d brain RDMs", subject, modality, len(models.rdms), len(brains.rdms))
@@ -47,9 +45,10 @@ def rsa(
     save_tables(out, rules_out, [labelled(tables, about)])
 
 
-def _brain_rdms(path: Path, modality: str, settings: dict) -> Brains:
+def _brain_rdms(path: Path, modality: str, settings: dict) -> tuple[Brains, str]:
+    """Brain RDMs, and the name of the data set."""
     arrays, about = load_patterns(path)
-    needed = {"conditions", "times" if modality == "eeg" else "regions"}
+    needed = {"dataset", "conditions", "times" if modality == "eeg" else "regions"}
     if not needed <= set(about):
         raise DataError(
             f"{path.with_suffix('.json')}: expected {' and '.join(sorted(needed))}, got {', '.join(sorted(about))}. "
@@ -59,7 +58,9 @@ def _brain_rdms(path: Path, modality: str, settings: dict) -> Brains:
     try:
         if modality == "eeg":
             times, width, step = np.array(about["times"]), settings["time_window_s"], settings["time_step_s"]
-            return timed_rdms(arrays["values"], times, conditions, settings["measure"], width, step)
-        return region_rdms(arrays["values"], arrays.get("residuals"), about["regions"], conditions, settings["measure"])
+            return timed_rdms(arrays["values"], times, conditions, settings["measure"], width, step), about["dataset"]
+        noise = arrays.get("residuals")
+        brains = region_rdms(arrays["values"], noise, about["regions"], conditions, settings["measure"])
+        return brains, about["dataset"]
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error

@@ -7,4 +7,5 @@ QUICK = {
     "n_permutations": 200,
     "n_bootstraps": 60,
     "correction": "max_statistic",
+    "models": {},
 }

@@ -50,7 +50,7 @@ def write_fmri(path, layer, seed):
     values = signal + rng.normal(size=(4, 20, 40))
     values[:, :, 20:] = rng.normal(size=(4, 20, 20))  # the second region answers to nothing
     np.savez(path, values=values.astype(np.float32), residuals=rng.normal(size=(100, 40)))
-    about = {"conditions": CONDITIONS, "regions": {"signal": list(range(20)), "noise": list(range(20, 40))}}
+    about = {"dataset": "d", "conditions": CONDITIONS, "regions": {"signal": list(range(20)), "noise": list(range(20, 40))}}
     path.with_suffix(".json").write_text(json.dumps(about))
 
 
@@ -60,7 +60,7 @@ def write_eeg(path, layer, seed):
     values = rng.normal(size=(4, 20, 12, 60))
     values += signal[None, ..., None] * (np.abs(TIMES - 0.2) < 0.05)
     np.savez(path, values=values)
-    path.with_suffix(".json").write_text(json.dumps({"conditions": CONDITIONS, "times": TIMES.tolist()}))
+    path.with_suffix(".json").write_text(json.dumps({"dataset": "d", "conditions": CONDITIONS, "times": TIMES.tolist()}))
 
 
 def run(folder, activities, subject, modality, **changed):
@@ -71,6 +71,7 @@ def run(folder, activities, subject, modality, **changed):
     rsa(
         patterns=path,
         activities=activities,
+        bids_root=folder,
         subject=subject,
         modality=modality,
         settings=SETTINGS | changed,
@@ -194,6 +195,7 @@ def test_faults_are_told_in_one_line(activities, tmp_path):
         rsa(
             patterns=path,
             activities=activities,
+            bids_root=tmp_path,
             subject="01",
             modality="fmri",
             settings=SETTINGS,
@@ -203,10 +205,11 @@ def test_faults_are_told_in_one_line(activities, tmp_path):
             rdms_out=tmp_path / "o.npz",
         )
     path.with_suffix(".json").write_text(json.dumps({"conditions": CONDITIONS}))
-    with pytest.raises(DataError, match="expected conditions and regions, got conditions"):
+    with pytest.raises(DataError, match="expected conditions and dataset and regions, got conditions"):
         rsa(
             patterns=path,
             activities=activities,
+            bids_root=tmp_path,
             subject="01",
             modality="fmri",
             settings=SETTINGS,

@@ -7,15 +7,17 @@ from brainlm.config import SCHEMA, as_json, fill_config, leave_out, pick
 from brainlm.decoding.split import ADAPTED_BY, PROTOCOLS
 from brainlm.errors import BrainlmError
 from brainlm.io.lock import lead
+from brainlm.resources import grow
 from brainlm.workflow import (
     BRAIN,
+    GROUP_SEARCHLIGHT,
     NETWORK,
     RECORDING,
     RESPONSES,
     SCORES,
+    SEARCHLIGHT,
     UNIT,
     Plan,
-    grow,
     stamp,
 )
 

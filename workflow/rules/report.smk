@@ -1,5 +1,8 @@
 # Tables over everything, one page a subject and one for the group.
-TABLES = ("selector", "decoding", "learning", "rsa", "rsa_rules", "quality", "timing")
+TABLES = (
+    *("selector", "decoding", "learning", "rsa", "rsa_rules", "rsa_searchlight"),
+    *("quality", "timing"),
+)
 
 
 rule tables:

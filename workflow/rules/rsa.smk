@@ -1,13 +1,25 @@
 # Networks against brains: a job a subject and modality, then the group.
 BRAIN = f"{RESULTS}/{BRAIN}"
+SEARCHLIGHT = f"{RESULTS}/{SEARCHLIGHT}"
+GROUP_SEARCHLIGHT = f"{RESULTS}/{GROUP_SEARCHLIGHT}"
 HEARD = f"{BRAIN}_segments"
 OF_RDMS = ("measure", "controls")  # what patterns of segments do not follow
+NOT_OF_REGIONS = ("patterns", "segments", "searchlight")
+GIVEN = [os.path.join(ROOT, path) for path in config["rsa"]["models"].values()]
+MASK = [
+    os.path.join(ROOT, path) for path in [config["rsa"]["searchlight"]["mask"]] if path
+]
+VOLUMES = [
+    f"_{kind}{end}" for kind in ("value", "p_corrected") for end in (".nii.gz", ".json")
+]
+LIGHT = ("searchlight", "models", "measure", "network_measure", "comparison")
 
 
 rule rsa_subject:
     input:
         patterns=rules.patterns.output.arrays,
         activities=plan.models(NETWORK),
+        given=GIVEN,
     output:
         rows=f"{BRAIN}_rsa.tsv",
         rules=f"{BRAIN}_rules.tsv",
@@ -22,15 +34,15 @@ rule rsa_subject:
         mem_mb=grow(2000, 4),
         runtime=grow(60),
     params:
-        settings=lambda wildcards: as_json(
-            leave_out(config["rsa"], "patterns", "segments")
-        ),
+        settings=lambda wildcards: as_json(leave_out(config["rsa"], *NOT_OF_REGIONS)),
+        root=ROOT,
         seed=config["seed"],
         code=stamp(config, "rsa"),
     shell:
         RUN
-        + " rsa --patterns {input.patterns:q} --activities {input.activities:q} --subject {wildcards.subject} "
-        "--modality {wildcards.modality} --settings {params.settings:q} --seed {params.seed} --out {output.rows:q} "
+        + " rsa --patterns {input.patterns:q} --activities {input.activities:q} --bids-root {params.root:q} "
+        "--subject {wildcards.subject} --modality {wildcards.modality} --settings {params.settings:q} "
+        "--seed {params.seed} --out {output.rows:q} "
         "--rules-out {output.rules:q} --rdms-out {output.rdms:q} 2> {log:q}"
 
 
@@ -148,7 +160,9 @@ rule rsa_segments:
         mem_mb=grow(2000, 4),
         runtime=grow(60),
     params:
-        settings=lambda wildcards: as_json(leave_out(config["rsa"], "patterns")),
+        settings=lambda wildcards: as_json(
+            leave_out(config["rsa"], "patterns", "models", "searchlight")
+        ),
         seed=config["seed"],
         code=stamp(config, "rsa_segments"),
     shell:
@@ -174,9 +188,7 @@ rule rsa_group:
         mem_mb=grow(2000, 4),
         runtime=grow(60),
     params:
-        settings=lambda wildcards: as_json(
-            leave_out(config["rsa"], "patterns", "segments")
-        ),
+        settings=lambda wildcards: as_json(leave_out(config["rsa"], *NOT_OF_REGIONS)),
         seed=config["seed"],
         code=stamp(config, "rsa_group"),
     shell:
@@ -185,8 +197,66 @@ rule rsa_group:
         "--out {output.rows:q} --rules-out {output.rules:q} 2> {log:q}"
 
 
+rule searchlight:
+    input:
+        patterns=f"{RESULTS}/patterns/sub-{{subject}}_modality-{{modality}}_patterns.npz",
+        activities=plan.models(NETWORK),
+        given=GIVEN,
+        mask=MASK,
+    output:
+        multiext(SEARCHLIGHT, *VOLUMES, "_n_voxels.nii.gz", "_n_voxels.json"),
+        rows=f"{SEARCHLIGHT}.tsv",
+    log:
+        f"{RESULTS}/logs/searchlight/sub-{{subject}}_{{modality}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/searchlight/sub-{{subject}}_{{modality}}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=grow(2000, 8),
+        runtime=grow(60, 0.5),
+    params:
+        settings=lambda wildcards: pick(config, *[f"rsa.{key}" for key in LIGHT]),
+        root=ROOT,
+        seed=config["seed"],
+        code=stamp(config, "searchlight"),
+    shell:
+        RUN
+        + " searchlight --patterns {input.patterns:q} --activities {input.activities:q} --bids-root {params.root:q} "
+        "--subject {wildcards.subject} --settings {params.settings:q} --seed {params.seed} --out {output.rows:q} "
+        "2> {log:q}"
+
+
+rule searchlight_group:
+    input:
+        plan.group_searchlight(f"{SEARCHLIGHT}_value.nii.gz"),
+        rows=plan.group_searchlight(f"{SEARCHLIGHT}.tsv"),
+    output:
+        multiext(GROUP_SEARCHLIGHT, *VOLUMES),
+        rows=f"{GROUP_SEARCHLIGHT}.tsv",
+    log:
+        f"{RESULTS}/logs/searchlight_group.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/searchlight_group.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=grow(2000, 8),
+        runtime=grow(120),
+    params:
+        settings=lambda wildcards: pick(config, "rsa.searchlight", "rsa.correction"),
+        seed=config["seed"],
+        code=stamp(config, "searchlight_group"),
+    shell:
+        RUN
+        + " searchlight_group --rows {input.rows:q} --settings {params.settings:q} --seed {params.seed} "
+        "--out {output.rows:q} 2> {log:q}"
+
+
 rule rsa:
     input:
+        plan.searchlights(f"{SEARCHLIGHT}.tsv"),
+        rules.searchlight_group.output if plan.group_searchlight("x") else [],
         plan.brains(f"{BRAIN}_rsa.tsv"),
         plan.listeners(rules.segments.output.arrays),
         plan.readings(f"{HEARD}_rsa.tsv"),
