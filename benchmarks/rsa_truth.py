@@ -132,7 +132,8 @@ def write_patterns(path: Path, study: Study, subject: str, planted: dict[str, np
     fitted = [fit(*part, head, voxels, names, rng) for part in zip(events, columns, lengths, strict=True)]
     values, residuals = zip(*fitted, strict=True)
     np.savez(path, values=np.stack(values), residuals=np.concatenate(residuals))
-    save_json(path.with_suffix(".json"), {"conditions": names, "regions": {k: v.tolist() for k, v in regions.items()}})
+    about = {"dataset": "planted rules", "conditions": names, "regions": {k: v.tolist() for k, v in regions.items()}}
+    save_json(path.with_suffix(".json"), about)
 
 
 def fit(events: pd.DataFrame, columns: np.ndarray, n: int, head, voxels, names: list[str], rng) -> tuple:
@@ -187,7 +188,7 @@ def compare_all(
         files = {"out": f"{out}_rsa.tsv", "rules_out": f"{out}_rules.tsv", "rdms_out": f"{out}_rdms.npz"}
         files = {key: Path(name) for key, name in files.items()}
         told = {"subject": subject, "modality": "fmri", "settings": settings["rsa"], "seed": 0}
-        rsa(patterns=path, activities=activities, **told, **files)
+        rsa(patterns=path, activities=activities, bids_root=FOLDER, **told, **files)
         tables.append([load_table(files[key]) for key in ("rules_out", "out")])
         stored.append(files["rdms_out"])
     rows, rules = folder / "group_rsa.tsv", folder / "group_rules.tsv"

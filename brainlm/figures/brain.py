@@ -27,13 +27,16 @@ def draw_slices(
     on_template: bool,
     selected: Bool[np.ndarray, "x y z"] | None = None,
     share: float = 0.05,
+    unit: str = "nats",
+    hatched: Bool[np.ndarray, "x y z"] | None = None,
 ) -> Figure:
-    """The ``share`` of voxels with the highest rate (nats a sample) on axial slices, ``selected`` outlined.
+    """The ``share`` of voxels with the highest rate (or value, in ``unit``) on axial slices, ``selected`` outlined.
 
-    The background is the MNI152 template where the grid is the template's, else the brain mask. Left is left.
+    Strokes lie over what is ``hatched``: values below 0 where their size is drawn. The background is the MNI152
+    template where the grid is the template's, else the brain mask. Left is left.
     """
     if min(rate.shape) < FEWEST_SLICES:
-        return _one_picture(rate, mask, selected)
+        return _one_picture(rate, mask, selected, unit)
     threshold = top_share(rate, share)
     under, under_affine = load_template() if on_template else (mask * 0.3, affine)
     x, y = _extent(mask, affine)
@@ -48,11 +51,13 @@ def draw_slices(
         chosen = None if selected is None or selected.sum() in (0, mask.sum()) else selected
         if chosen is not None and (inside := sample_axial(chosen, affine, x, y, height)).any():
             axis.contour(x, y, inside, levels=[0.5], colors=OUTLINE, linewidths=0.9)
+        if hatched is not None and (below := (shown >= threshold) & sample_axial(hatched, affine, x, y, height)).any():
+            axis.contourf(x, y, below, levels=[0.5, 1.5], colors="none", hatches=["/////"])
         axis.set_title(f"z = {height:.0f}", fontsize=7.5, color=INK)
         axis.set_axis_off()
     for side, name in ((0.02, "L"), (0.9, "R")):
         axes[0].text(side, 0.92, name, transform=axes[0].transAxes, fontsize=7, color=SOFT)
-    _add_scale(figure, image, axes, threshold, float(rate.max()))
+    _add_scale(figure, image, axes, threshold, float(rate.max()), unit)
     return figure
 
 
@@ -76,7 +81,7 @@ def draw_glass(rate: Float[np.ndarray, "x y z"], affine: Float[np.ndarray, "4 4"
     return figure
 
 
-def top_share(rate: Float[np.ndarray, "x y z"], share: float) -> float:
+def top_share(rate: Float[np.ndarray, "*voxels"], share: float) -> float:
     """The rate that the highest ``share`` of the voxels with any rate reach.
 
     Raises
@@ -135,16 +140,16 @@ def _hide(shown: np.ndarray) -> np.ma.MaskedArray:
     return np.ma.masked_equal(shown, 0)
 
 
-def _add_scale(figure: Figure, image: ScalarMappable, axes: list, low: float, high: float) -> None:
+def _add_scale(figure: Figure, image: ScalarMappable, axes: list, low: float, high: float, unit: str) -> None:
     bar = figure.colorbar(image, ax=axes, shrink=0.6, aspect=14, pad=0.01)
     bar.ax.set_ylim(low, high) if high > low else None
     bar.set_ticks([low, high], labels=[f"{low:.2g}", f"{high:.2g}"])
-    bar.ax.set_title("nats", fontsize=7)
+    bar.ax.set_title(unit, fontsize=7)
     bar.ax.tick_params(labelsize=7, length=2)
     bar.outline.set_visible(False)
 
 
-def _one_picture(rate: np.ndarray, mask: np.ndarray, selected: np.ndarray | None) -> Figure:
+def _one_picture(rate: np.ndarray, mask: np.ndarray, selected: np.ndarray | None, unit: str) -> Figure:
     thin = int(np.argmin(rate.shape))
     figure, (axis,) = make_panels(4.4, 3)
     axis.imshow(np.where(mask.any(axis=thin), 1.0, np.nan).T, origin="lower", cmap="Greys", vmin=0, vmax=6)
@@ -154,7 +159,7 @@ def _one_picture(rate: np.ndarray, mask: np.ndarray, selected: np.ndarray | None
         axis.contour(selected.any(axis=thin).T, levels=[0.5], colors=OUTLINE, linewidths=0.9)
     axis.set_axis_off()
     bar = figure.colorbar(image, ax=axis, shrink=0.8)
-    bar.set_label("nats a sample", size=8)
+    bar.set_label("nats a sample" if unit == "nats" else unit, size=8)
     bar.outline.set_edgecolor(FAINT)
     bar.ax.tick_params(labelsize=8)
     return figure

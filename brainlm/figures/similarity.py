@@ -1,5 +1,7 @@
 """Figures of RSA: the matrices themselves, layers against regions with their ceilings, and time courses."""
 
+from itertools import cycle
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -54,7 +56,9 @@ def draw_regions(rows: pd.DataFrame) -> Figure:
             axis.vlines(at, part["ci_low"], part["ci_high"], color=style["color"], lw=0.9, alpha=0.6)
             axis.plot(at, part["value"], ms=4.5, lw=1, label=plain_words(rule), **style)
             _stars(axis, at, part)
-        for (name, part), dashes in zip(own[own["learning_rule"].isna()].groupby("model"), MODEL_DASHES, strict=False):
+        for (name, part), dashes in zip(
+            own[own["learning_rule"].isna()].groupby("model"), cycle(MODEL_DASHES), strict=False
+        ):
             axis.axhline(float(part["value"].iloc[0]), color=INK, lw=0.9, ls=dashes, label=f"model: {name}")
         axis.axhline(0, color=SOFT, lw=0.8)
         name_panel(axis, plain_words(region))

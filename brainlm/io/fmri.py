@@ -152,8 +152,8 @@ def read_columns(path: Path) -> Float[np.ndarray, "rows columns"]:
         raise DataError(f"{path}: expected columns of numbers, got {' '.join(str(error).split())}.") from error
 
 
-def load_volume(path: Path) -> tuple[Num[np.ndarray, "x y z"], Float[np.ndarray, "4 4"]]:
-    """A volume and its affine (mm)."""
+def load_volume(path: Path) -> tuple[Num[np.ndarray, "x y z *maps"], Float[np.ndarray, "4 4"]]:
+    """A volume, or a stack of maps, and its affine (mm)."""
     try:
         image = nib.load(path)
     except (OSError, nib.filebasedimages.ImageFileError) as error:

@@ -173,7 +173,7 @@ def searchlight_permutations(
     n_permutations: int,
     rng: np.random.Generator,
     chunk: int = CHUNK,
-    null: Float[np.ndarray, "permutations models voxels"] | None = None,
+    null: Float[np.ndarray, "permutations maps voxels"] | None = None,
     weights: Float[np.ndarray, "maps models"] | None = None,
 ) -> SearchlightMap:
     """The map with p from shuffled conditions, (k + 1) / (n + 1): RDMs are made once, only models are shuffled.

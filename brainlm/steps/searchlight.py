@@ -10,6 +10,7 @@ from brainlm.errors import DataError, choose
 from brainlm.io.activity import load_arrays, load_patterns
 from brainlm.io.fmri import load_volume
 from brainlm.records import Space
+from brainlm.rsa.compare import COMPARISONS
 from brainlm.rsa.maps import MapPlan, plan_maps, with_differences
 from brainlm.rsa.models import Models
 from brainlm.rsa.rdm import WHITENED
@@ -30,6 +31,7 @@ def searchlight(
     number of voxels in each patch. Differences to the untrained network have no p in a single subject.
     """
     told = settings["rsa"]["searchlight"]
+    choose("rsa.comparison", settings["rsa"]["comparison"], list(COMPARISONS))
     arrays, about = load_patterns(patterns)
     space, columns = _voxels(patterns, about, told["mask"], bids_root)
     stored = [load_arrays(path) for path in activities]

@@ -248,6 +248,7 @@ def make_study(tmp_path: Path) -> Path:
     brains = [("01", "fmri"), ("01", "eeg"), ("02", "fmri"), ("group", "fmri"), ("group", "eeg")]
     save(results / "tables" / "rsa.tsv", pd.DataFrame([row for b in brains for row in rsa_rows(*b)]).assign(note="n/a"))
     save(results / "tables" / "rsa_rules.tsv", pd.DataFrame([row for b in brains for row in rule_rows(*b)]))
+    save(results / "tables" / "rsa_searchlight.tsv", pd.DataFrame(columns=["dataset", "subject"]))
     quality = pd.DataFrame(quality_rows("01") + quality_rows("02"))
     save(results / "tables" / "quality.tsv", quality)
     save_runs(results, quality)
@@ -269,7 +270,7 @@ def label_study(tmp_path: Path) -> Path:
     quality = pd.DataFrame(quality_rows("001")).query("modality == 'fmri'")
     save(results / "tables" / "quality.tsv", quality)
     save_runs(results, quality)
-    for name in ("selector", "learning", "rsa", "rsa_rules"):
+    for name in ("selector", "learning", "rsa", "rsa_rules", "rsa_searchlight"):
         save(
             results / "tables" / f"{name}.tsv",
             pd.DataFrame(columns=["dataset", "subject", "modality", "protocol", "seed"]),

@@ -65,7 +65,14 @@ def results(tmp_path_factory) -> Path:
             out=root / "results" / "derivatives" / "brainlm-fmri",
         )
     tables(results=root / "results", index=index, settings=config, out=root / "results" / "tables")
-    for name in ("decoding", "selector", "learning", "rsa", "rsa_rules"):  # nothing but preprocessing in this study
+    for name in (
+        "decoding",
+        "selector",
+        "learning",
+        "rsa",
+        "rsa_rules",
+        "rsa_searchlight",
+    ):  # nothing but preprocessing in this study
         save_table(
             root / "results" / "tables" / f"{name}.tsv",
             pd.DataFrame(columns=["dataset", "subject", "protocol", "seed"]),

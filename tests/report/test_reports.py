@@ -167,7 +167,7 @@ def test_the_group_counts_subjects_and_ranks_runs(drawn):
     assert len(worst) == 6 and worst == sorted(worst, reverse=True)
 
 
-@pytest.mark.parametrize("name", ["decoding", "selector", "quality", "rsa", "rsa_rules"])
+@pytest.mark.parametrize("name", ["decoding", "selector", "quality", "rsa", "rsa_rules", "rsa_searchlight"])
 def test_a_missing_table_stops_with_one_line(study, name):
     (study / "tables" / f"{name}.tsv").unlink()
     with pytest.raises(DataError, match=f"tables/{name}.tsv: expected the table {name}, found none") as error:

@@ -4,10 +4,10 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import ndimage, stats
 
 from brainlm.errors import ConfigError
-from brainlm.rsa.subjects import sign_flip_test, t_statistics
+from brainlm.rsa.subjects import sign_flip_clusters, sign_flip_test, smallest_p, t_statistics
 
 
 def test_t_is_that_of_scipy_under_each_flip():
@@ -44,3 +44,57 @@ def test_p_is_uniform_and_family_wise_errors_stay_at_the_level():
 def test_two_subjects_are_refused():
     with pytest.raises(ConfigError, match="over subjects needs at least 3; got 2"):
         sign_flip_test(np.ones((2, 1, 1)), 10, np.random.default_rng(0))
+
+
+MASK = np.ones((4, 4, 4), dtype=bool)
+MASK[0, 0, 0] = False
+
+
+def test_a_cluster_that_all_subjects_share_is_found_on_its_side():
+    rng = np.random.default_rng(0)
+    values = rng.normal(0, 0.1, (9, 2, 63))
+    place = np.zeros(MASK.shape, dtype=bool)
+    place[2:, 2:, 2:] = True
+    values[:, 1, place[MASK]] -= 0.6
+    two = sign_flip_clusters(values, MASK, 600, rng, two_sided=True)
+    assert (two[1, place[MASK]] == 2 / 512).all() and two[0].min() > 0.05 and two[1, ~place[MASK]].min() > 0.05
+    assert sign_flip_clusters(values, MASK, 600, rng).min() > 0.05  # below 0 is not above it
+    assert sign_flip_clusters(-values, MASK, 99, rng)[1, place[MASK]].max() == 1 / 100  # drawn at random
+
+
+def test_clusters_of_the_nearest_flips_are_those_by_hand():
+    """Three subjects: eight flips; the largest mass of each, counted."""
+    rng = np.random.default_rng(1)
+    values = rng.normal(0.5, 0.3, (3, 1, 63))
+    p = sign_flip_clusters(values, MASK, 8, rng, forming_p=0.2)
+    limit = stats.t.isf(0.2, 2)
+    largest, own = [], None
+    for signs in product([1, -1], repeat=3):
+        t = stats.ttest_1samp(np.array(signs)[:, None] * values[:, 0], 0).statistic
+        full = np.zeros(MASK.shape)
+        full[MASK] = np.maximum(t - limit, 0)
+        labels, n = ndimage.label(full, np.ones((3, 3, 3)))
+        masses = ndimage.sum_labels(full, labels, range(1, n + 1))
+        own = (labels[MASK], masses) if own is None else own
+        largest.append(max(masses, default=0))
+    expected = [1.0, *(np.mean(np.array(largest) >= mass - 1e-9) for mass in own[1])]
+    np.testing.assert_allclose(p[0], np.array(expected)[own[0]])
+
+
+@pytest.mark.parametrize("clusters", [True, False])
+@pytest.mark.parametrize("two_sided", [True, False])
+def test_errors_over_maps_and_voxels_stay_at_the_level(clusters, two_sided):
+    rng, hits = np.random.default_rng(0), 0
+    for _ in range(60):
+        values = ndimage.gaussian_filter(rng.normal(size=(7, 2, 4, 4, 4)), (0, 0, 0.7, 0.7, 0.7))[:, :, MASK]
+        if clusters:
+            p = sign_flip_clusters(values, MASK, 99, rng, two_sided, forming_p=0.05)
+        else:
+            p = sign_flip_test(values, 99, rng, two_sided).p_corrected
+        hits += p.min() <= 0.05
+    assert hits <= stats.binom.ppf(0.999, 60, 0.05)
+
+
+def test_the_smallest_p_is_that_of_all_flips_or_of_those_drawn():
+    assert smallest_p(3, 1000) == 1 / 8 and smallest_p(3, 1000, two_sided=True) == 1 / 4
+    assert smallest_p(20, 1000) == 1 / 1001 and smallest_p(10, 1024) == 1 / 1024

@@ -50,7 +50,11 @@ def write_fmri(path, layer, seed):
     values = signal + rng.normal(size=(4, 20, 40))
     values[:, :, 20:] = rng.normal(size=(4, 20, 20))  # the second region answers to nothing
     np.savez(path, values=values.astype(np.float32), residuals=rng.normal(size=(100, 40)))
-    about = {"dataset": "d", "conditions": CONDITIONS, "regions": {"signal": list(range(20)), "noise": list(range(20, 40))}}
+    about = {
+        "dataset": "d",
+        "conditions": CONDITIONS,
+        "regions": {"signal": list(range(20)), "noise": list(range(20, 40))},
+    }
     path.with_suffix(".json").write_text(json.dumps(about))
 
 
@@ -60,7 +64,9 @@ def write_eeg(path, layer, seed):
     values = rng.normal(size=(4, 20, 12, 60))
     values += signal[None, ..., None] * (np.abs(TIMES - 0.2) < 0.05)
     np.savez(path, values=values)
-    path.with_suffix(".json").write_text(json.dumps({"dataset": "d", "conditions": CONDITIONS, "times": TIMES.tolist()}))
+    path.with_suffix(".json").write_text(
+        json.dumps({"dataset": "d", "conditions": CONDITIONS, "times": TIMES.tolist()})
+    )
 
 
 def run(folder, activities, subject, modality, **changed):
