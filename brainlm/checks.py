@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from brainlm.errors import ConfigError, choose
+from brainlm.errors import ConfigError, DataError, choose
 from brainlm.io.bids import read_events
 from brainlm.io.labelled import READERS, check_source, is_reader
 from brainlm.io.rdms import load_given

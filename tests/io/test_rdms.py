@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.distance import squareform
 
 from brainlm.errors import ConfigError, DataError
-from brainlm.io.rdms import load_rdms
+from brainlm.io.rdms import load_given, load_rdms
 
 PAIRS = np.array([1.0, 2, 3, 4, 5, 6])
 NAMES = ["face", "house", "cat", "tool"]
@@ -111,3 +111,37 @@ def test_other_shapes_and_names_are_refused(tmp_path):
         load_rdms(tmp_path / "none.tsv")
     with pytest.raises(ConfigError, match="Unknown ending of an RDM file '.csv'"):
         load_rdms(tmp_path / "a.csv")
+
+
+def test_files_that_a_config_names_are_read_from_the_data_or_from_anywhere(tmp_path):
+    (tmp_path / "bids").mkdir()
+    write_table(tmp_path / "bids" / "a.tsv", squareform(PAIRS))
+    whole = write_table(tmp_path / "b.tsv", squareform(PAIRS[::-1]))
+    found = load_given({"first": "a.tsv", "second": str(whole)}, tmp_path / "bids")
+    assert list(found) == ["first", "second"] and np.array_equal(found["second"].dissimilarities, PAIRS[::-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.tsv", "", "expected RDMs with their conditions, got No columns"),
+        ("a.tsv", "\ta\tb\na\t0\t1\nb\t1\t0\t9\t9\n", "expected RDMs with their conditions, got Error tokenizing"),
+        ("a.tsv", "\ta\tb\na\t0\tx\nb\tx\t0\n", "could not convert string to float: 'x'"),
+        ("a.tsv", "\ta\tb\na\t0\tn/a\nb\tn/a\t0\n", "expected finite dissimilarities, got 2 others"),
+        ("a.npz", "PK no archive", "expected RDMs with their conditions, got"),
+        ("a.npz", "", "expected RDMs with their conditions, got"),
+        ("a.h5", "nothing", "expected RDMs with their conditions, got"),
+        ("a.tsv", "\ta\tb\tc\na\t0\t1\t1\nb\t1\t0\t1\nc\t1\t1\t0\n", "expected dissimilarities that differ, got 1"),
+    ],
+)
+def test_what_is_no_rdm_is_one_line_with_its_name_in_the_config(tmp_path, name, content, message):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match=message) as error:
+        load_given({"mine": name}, tmp_path)
+    assert str(error.value).startswith(f"rsa.models.mine: {tmp_path / name}") and "\n" not in str(error.value)
+
+
+def test_a_file_of_several_rdms_is_no_single_model(tmp_path):
+    np.savez(tmp_path / "a.npz", rdms=np.stack([squareform(PAIRS)] * 3), conditions=np.array(NAMES))
+    with pytest.raises(DataError, match="rsa.models.mine: .*expected one RDM, got 3"):
+        load_given({"mine": "a.npz"}, tmp_path)

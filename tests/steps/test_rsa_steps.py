@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scipy.spatial.distance import pdist, squareform
 from steps.rsa_cases import QUICK
 
 from brainlm.errors import ConfigError, DataError
@@ -69,10 +70,10 @@ def write_eeg(path, layer, seed):
     )
 
 
-def run(folder, activities, subject, modality, **changed):
+def run(folder, activities, subject, modality, planted_in=None, **changed):
     path = folder / f"sub-{subject}_modality-{modality}_patterns.npz"
     write = {"fmri": write_fmri, "eeg": write_eeg}[modality]
-    write(path, planted(activities), int(subject))
+    write(path, planted(planted_in or activities), int(subject))
     out, rdms = folder / f"{subject}{modality}.tsv", folder / f"{subject}{modality}_rdms.npz"
     rsa(
         patterns=path,
@@ -224,3 +225,40 @@ def test_faults_are_told_in_one_line(activities, tmp_path):
             rules_out=tmp_path / "r.tsv",
             rdms_out=tmp_path / "o.npz",
         )
+
+
+def own_rdm(folder, activities, name="own.tsv", conditions=CONDITIONS):
+    """The planted geometry, as a user would bring it."""
+    full = squareform(pdist(planted(activities), "sqeuclidean"))[: len(conditions), : len(conditions)]
+    pd.DataFrame(full, index=conditions, columns=conditions).to_csv(folder / name, sep="\t")
+    return name
+
+
+def test_a_user_s_rdm_stands_beside_the_layers_of_subjects_and_group(activities, tmp_path):
+    own = {"models": {"own": own_rdm(tmp_path, activities)}}
+    tables, rdms = zip(*(run(tmp_path, activities, s, "fmri", **own) for s in ("01", "02", "03")), strict=True)
+    rows = tables[0]
+    mine = rows[rows["model"] == "own"].set_index("region")
+    assert mine[["network", "learning_rule", "seed", "layer", "minus_untrained"]].isna().all(axis=None)
+    assert mine.loc["signal", "p_corrected"] < 0.05 and mine.loc["signal", "ci_low"] > 0 and len(mine) == 2
+    assert mine.loc["signal", "value"] > rows[rows["learning_rule"] == "oja"]["value"].max()
+    rsa_group(rdms=list(rdms), settings=SETTINGS, seed=0, out=tmp_path / "g.tsv", rules_out=tmp_path / "r.tsv")
+    group = pd.read_csv(tmp_path / "g.tsv", sep="\t")
+    best = group[(group["model"] == "own") & (group["region"] == "signal")].iloc[0]
+    assert best["p_subjects"] < 0.05 and best["n_subjects"] == 3
+    means = np.mean([table.loc[table["model"] == "own", "value"] for table in tables], axis=0)
+    assert np.allclose(group.loc[group["model"] == "own", "value"], means, atol=1e-5)
+
+
+def test_users_rdms_need_no_network(activities, tmp_path):
+    own = {"models": {"own": own_rdm(tmp_path, activities), "again": own_rdm(tmp_path, activities, "b.tsv")}}
+    for modality in ("fmri", "eeg"):
+        rows, rdms = run(tmp_path, [], "01", modality, planted_in=activities, **own)
+        assert set(rows["model"]) == {"own", "again"} and rows["value"].notna().all()
+        rsa_group(rdms=[rdms], settings=SETTINGS, seed=0, out=tmp_path / "g.tsv", rules_out=tmp_path / "r.tsv")
+
+
+def test_a_user_s_rdm_of_other_conditions_names_those_that_differ(activities, tmp_path):
+    own = {"models": {"own": own_rdm(tmp_path, activities, conditions=["x", *CONDITIONS[1:]])}}
+    with pytest.raises(DataError, match=r"rsa.models.own: .*1 only in the model \(x .*1 only in the brain \(c00"):
+        run(tmp_path, activities, "01", "fmri", **own)
