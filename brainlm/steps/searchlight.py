@@ -1,4 +1,4 @@
-"""Step: a searchlight through one subject's brain: maps of how like each model the patterns around a voxel are."""
+"""Compare the patterns around every voxel of one subject's brain with every model: a searchlight."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Step: maps of the group's searchlights, tested over subjects on one grid."""
+"""Test the maps of all subjects' searchlights over subjects."""
 
 import logging
 from pathlib import Path

@@ -26,6 +26,7 @@ def read(path):
     return pd.read_csv(path, sep="\t")
 
 
+@pytest.mark.slow
 def test_planted_areas_hold_the_peaks_of_what_was_planted_there(tmp_path):
     """Ventral voxels answer to categories, early ones to edges and light; the study's own pictures and noise."""
     _, values, residuals, mask, visual = pictures()

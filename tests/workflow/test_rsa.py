@@ -1,9 +1,12 @@
-"""`snakemake rsa` on the tiny study: pictures and story segments, two training seeds, networks of matched accuracy."""
+"""`snakemake rsa` on the tiny study: pictures, story segments, a searchlight, a user's RDM, two training seeds."""
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from running import ROOT, places, snakemake
+
+from brainlm.simulate.pictures import CATEGORIES
 
 
 @pytest.mark.slow
@@ -14,7 +17,7 @@ def test_rules_are_compared_on_pictures_and_on_segments_of_stories(tmp_path):
     content = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text())
     content["tasks"] = {name: told | {"modality": "fmri"} for name, told in content["tasks"].items()}
     content["participants"] = ["01"]
-    content["evaluation"]["protocols"] = {"within": "all"}
+    content["evaluation"]["protocols"] = {}
     content["learning"] = {
         "networks": ["mlp", "textcnn"],
         "learning_rules": {"backprop": {}, "untrained": {}},
@@ -28,9 +31,13 @@ def test_rules_are_compared_on_pictures_and_on_segments_of_stories(tmp_path):
             "textcnn": {"format": "labelled_text", "path": str(tmp_path / "reviews.txt"), "dimensions": 4, "rsa": True}
         },
     }
-    content["rsa"] |= {"checkpoint": "accuracy_matched"}
+    content["rsa"] |= {"checkpoint": "accuracy_matched", "models": {"animate": str(tmp_path / "own.tsv")}}
+    content["rsa"] |= {"searchlight": {"radius_mm": 17, "n_permutations": 100, "models": {"layers": ["layer2"]}}}
+    names = [f"{category}{number}" for category in CATEGORIES for number in ("01", "02")]
+    alive = np.isin(names, ["face01", "face02", "fish01", "fish02", "tree01", "tree02"])
+    pd.DataFrame(np.not_equal.outer(alive, alive).astype(int), names, names).to_csv(tmp_path / "own.tsv", sep="\t")
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
-    run = snakemake("rsa", "--configfile", str(tmp_path / "config.yaml"), "--config", *places(tmp_path))
+    run = snakemake("reports", "--configfile", str(tmp_path / "config.yaml"), "--config", *places(tmp_path))
     assert run.returncode == 0, run.stderr[-3000:]
     folder = tmp_path / "results" / "rsa"
     rows, rules = (pd.read_csv(folder / f"group_{name}.tsv", sep="\t") for name in ("rsa", "rules"))
@@ -46,3 +53,20 @@ def test_rules_are_compared_on_pictures_and_on_segments_of_stories(tmp_path):
     differences = rules[rules["minus"].notna()]
     assert set(differences["network"]) == {"mlp", "textcnn"}
     assert differences["value"].abs().max() < 1e-6  # both rules' networks are as they were drawn
+    own = rows[rows["model"] == "animate"]
+    assert set(own["stimuli"]) == {"conditions"} and own["value"].notna().all()
+    check_searchlight(tmp_path / "results")
+
+
+def check_searchlight(results):
+    """Maps, table and pages of the one subject; and on the group's page why there is none of the group."""
+    table = pd.read_csv(results / "tables" / "rsa_searchlight.tsv", sep="\t", dtype={"subject": str})
+    maps = table[["model", "learning_rule", "layer", "minus"]].fillna("-").drop_duplicates().values.tolist()
+    assert [name for name in maps if name[1] == "-"] == [
+        [name, "-", "-", "-"] for name in ("pixels", "category", "animate")
+    ]
+    assert ["network", "backprop", "layer2", "untrained"] in maps and set(table["n_seeds"].dropna()) == {2}
+    assert table.loc[table["minus"].notna(), "value"].abs().max() < 1e-6  # both are as they were drawn
+    page, group = (" ".join((results / "reports" / f"{name}.html").read_text().split()) for name in ("sub-01", "group"))
+    assert "searchlight-similarity-01-glass" in page and "RSA with models that are no networks" in page
+    assert "There is no searchlight of the group: inference over subjects needs at least 3" in group
