@@ -29,11 +29,12 @@ def plan_maps(models: Models) -> MapPlan:
     """A map a layer of each learning rule, its similarity averaged over training seeds, and a map a model beside them.
 
     A layer that is not finite in a seed (its network diverged), and a rule that lacks a seed which others have, are
-    left out and named: means over other seeds would not be like the rest.
+    left out and named: means over other seeds would not be like the rest. So are RDMs that are the same for every pair.
     """
-    finite = np.isfinite(models.rdms).all(1)
-    told = [f"{_title(row)}, seed {row['seed']}: not finite" for row in _rows(models.names[~finite])]
-    models = models.take(finite)
+    finite, same = np.isfinite(models.rdms).all(1), np.ptp(models.rdms, axis=1) == 0
+    told = [f"{_title(row)}: not finite" for row in _rows(models.names[~finite])]
+    told += [f"{_title(row)}: the same for every pair of conditions" for row in _rows(models.names[same])]
+    models = models.take(finite & ~same)
     rules = rule_contrasts(models.names)
     means = rules.names["minus"].isna().to_numpy()
     told += [f"{_title(row)}: {row['note']}" for row in _rows(rules.left_out)]
@@ -114,4 +115,7 @@ def _rows(table: pd.DataFrame) -> list[dict]:
 
 
 def _title(row: dict) -> str:
-    return f"{row['network']} {row['learning_rule']} {row['layer']}"
+    if row["network"] is None:
+        return row["model"]
+    seed = "" if row.get("seed") is None else f", seed {row['seed']}"
+    return f"{row['network']} {row['learning_rule']} {row['layer']}{seed}"

@@ -36,7 +36,7 @@ def sign_flip_test(
         If there are fewer than 3 subjects.
     """
     n = len(values)
-    signs, complete = flips(n, n_flips, rng)
+    signs, complete = _flip_signs(n, n_flips, rng)
     statistic = t_statistics(values, np.ones((1, n)))[0]
     reached = (np.abs(statistic) if two_sided else statistic) - 1e-9
     single, corrected = np.zeros(reached.shape), np.zeros(reached.shape)
@@ -72,7 +72,7 @@ def sign_flip_clusters(
         If there are fewer than 3 subjects.
     """
     n = len(values)
-    signs, complete = flips(n, n_flips, rng)
+    signs, complete = _flip_signs(n, n_flips, rng)
     limit = stats.t.isf(forming_p / (1 + two_sided), n - 1)
 
     def excess(t: np.ndarray) -> np.ndarray:
@@ -92,7 +92,7 @@ def smallest_p(n_subjects: int, n_flips: int, two_sided: bool = False) -> float:
     return 1 / (n_flips + 1)
 
 
-def flips(n: int, n_flips: int, rng: np.random.Generator) -> tuple[Float[np.ndarray, "flips subjects"], bool]:
+def _flip_signs(n: int, n_flips: int, rng: np.random.Generator) -> tuple[Float[np.ndarray, "flips subjects"], bool]:
     """Signs of ``n`` subjects under each flip, and whether these are all there are.
 
     Raises

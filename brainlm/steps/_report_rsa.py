@@ -61,7 +61,9 @@ def rsa_sections(rows: pd.DataFrame, rules: pd.DataFrame, results: Path, subject
 
 
 def _of_models(rows: pd.DataFrame) -> str:
-    return "the networks" if rows["network"].notna().any() else "what is regressed out of the others"
+    if rows["network"].notna().any():
+        return "the networks"
+    return "what is regressed out of the others" if rows["stimuli"].iloc[0] == "segments" else "the models"
 
 
 def _less(rows: pd.DataFrame) -> str:
@@ -86,7 +88,8 @@ def _part(rows: pd.DataFrame, rules: pd.DataFrame, results: Path, subject: str) 
         caption = f"{alt}." + (" Lines without a rule: other models." if not timed else "")
         section.add_plot(draw(own), f"{name}-{network}", alt, caption, numbers)
     _add_ceilings(section, rows)
-    section.add_table(_best(rows), "Each rule where it is most like the brain; p corrected", f"{name}-best")
+    if networks:
+        section.add_table(_best(rows), "Each rule where it is most like the brain; p corrected", f"{name}-best")
     _add_rules(section, rules, name)
     stored = results / "rsa" / f"sub-{subject}_modality-{modality}_rdms.npz"
     if stimuli == "segments":

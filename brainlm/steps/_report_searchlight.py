@@ -94,8 +94,9 @@ def _how(facts: dict, maps: Maps) -> str:
         how = {"cluster": "by clusters", "fdr": "by false discovery rate"}.get(facts["correction"], "by the maximum")
         return text + (
             f"p: signs of whole subjects flipped ({facts['n_subjects']} subjects; none can be below "
-            f"{facts['smallest_p']:.2g}), corrected over all voxels and maps {how}; differences to the untrained "
-            f"network in both directions. {facts['voxels_left_out']:,} voxels that not all subjects have are left out."
+            f"{facts['smallest_p']:.3g}), corrected over all voxels and maps {how}; differences to the untrained "
+            f"network in both directions (none below twice that). {facts['voxels_left_out']:,} voxels that not all "
+            "subjects have are left out."
         )
     return text + (
         f"A whole patch has {facts['voxels_of_a_whole_patch']} voxels; {facts['patches_cut']:,} are cut at the mask's "

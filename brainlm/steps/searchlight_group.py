@@ -1,6 +1,7 @@
 """Test the maps of all subjects' searchlights over subjects."""
 
 import logging
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,8 @@ def searchlight_group(*, rows: list[Path], settings: dict, seed: int, out: Path)
             two_sided, rng = bool(differences[own].all()), np.random.default_rng(seed)
             p_corrected[own] = _tested(values[:, own], space, correction, n_flips, rng, two_sided)
     lowest = smallest_p(len(rows), n_flips)
-    notes = [f"sub-{own['subject']}: {own['note']}" for own in facts if own["note"]]
+    counts = Counter(own["note"] for own in facts if own["note"])
+    notes = [note if n == len(rows) else f"{note} (in {n} of {len(rows)} subjects)" for note, n in counts.items()]
     if lowest >= ALPHA:
         notes.insert(0, f"{len(rows)} subjects allow no p below {lowest:g}")
     known = {name: facts[0][name] for name in KEPT} | {"subject": "group", "n_subjects": len(rows)}

@@ -79,7 +79,7 @@ def test_a_group_s_page_says_how_subjects_were_tested(tmp_path):
     facts = {"voxels": 441, "voxels_left_out": 7, "smallest_p": 0.125}
     (section,) = searchlight_sections(save_study(tmp_path, "group", grid="native", facts=facts), tmp_path, "group")
     text = told(section)
-    assert "signs of whole subjects flipped (3 subjects; none can be below 0.12" in text and "by clusters" in text
+    assert "signs of whole subjects flipped (3 subjects; none can be below 0.125" in text and "by clusters" in text
     assert "7 voxels that not all subjects have are left out" in text and len(figures_of(section)) == 2
 
 
