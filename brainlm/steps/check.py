@@ -100,6 +100,11 @@ def _tell_plan(plan: Plan) -> None:
     for protocol in sorted({name for names in decoded_protocols(plan.config).values() for name in names}):
         print(f"decoding, {protocol}: {len(plan.scores('', protocol))} subject x modality x seed")
     print(f"networks to train: {len(plan.networks('', ''))}")
+    if lit := plan.searchlights("x"):
+        group = (
+            "and the group" if plan.group_searchlight("x") else "no group (it needs 3 subjects and fmri.grid: template)"
+        )
+        print(f"searchlights: {len(lit)} subjects, {group}")
 
 
 def _gpu(device: str) -> str:

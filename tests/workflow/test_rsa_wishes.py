@@ -12,6 +12,7 @@ from brainlm.checks import check_rsa
 from brainlm.config import SCHEMA, fill_config
 from brainlm.errors import BrainlmError, ConfigError
 from brainlm.io.fmri import save_volume
+from brainlm.steps.check import _tell_plan
 from brainlm.workflow import Plan
 
 NAMES = ["cat", "dog", "house"]
@@ -128,10 +129,12 @@ def test_users_rdms_alone_are_reason_enough_for_rsa(tmp_path):
     assert Plan(own, table, False).brains("{subject}") == ["01", "02", "03"]
 
 
-def test_a_simulated_study_is_planned_with_both(tmp_path):
+def test_a_simulated_study_is_planned_with_both(tmp_path, capsys):
     content = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text())
     content |= {"bids_root": str(tmp_path / "bids"), "results_dir": str(tmp_path / "r")}
     write(tmp_path)
     content["rsa"] |= {"models": {"mine": str(tmp_path / "own.tsv")}, "searchlight": {"radius_mm": 17}}
     plan = Plan.of(fill_config(content, SCHEMA))
     assert plan.searchlights("{subject}") == ["01", "02"] and plan.group_searchlight("x") == []
+    _tell_plan(plan)
+    assert "searchlights: 2 subjects, no group (it needs 3 subjects" in capsys.readouterr().out
