@@ -46,7 +46,7 @@ def plan_maps(models: Models) -> MapPlan:
         row | {"model": "network", "n_seeds": int(n)} for row, n in zip(_rows(rules.names[means]), seeds, strict=True)
     ]
     kept = [name for name in NAMES if name != "seed"]
-    return MapPlan(models, weights, pd.DataFrame(names, columns=[*kept, "n_seeds"]), tuple(told))
+    return MapPlan(models, weights, pd.DataFrame(names, columns=[*kept, "n_seeds"], dtype=object), tuple(told))
 
 
 def minus_untrained(names: pd.DataFrame) -> list[tuple[int, int]]:
@@ -69,7 +69,9 @@ def with_differences(
     rows = [row | {"minus": None} for row in _rows(names)]
     rows += [row | {"minus": UNTRAINED} for row in _rows(names.iloc[first])]
     differences = values[..., first, :] - values[..., second, :]
-    return pd.DataFrame(rows, columns=[*names.columns, "minus"]), np.concatenate([values, differences], axis=-2)
+    return pd.DataFrame(rows, columns=[*names.columns, "minus"], dtype=object), np.concatenate(
+        [values, differences], axis=-2
+    )
 
 
 def find_peaks(

@@ -48,7 +48,7 @@ def searchlight(
         found, facts = _search(arrays, columns, space, plan, settings["rsa"], np.random.default_rng(seed))
     except ValueError as error:
         raise DataError(f"{patterns}: {error} See rsa.searchlight.") from error
-    logger.info("sub-%s: %d maps; %s", subject, len(plan.names), facts)
+    logger.info("sub-%s: %d maps of %d voxels", subject, len(plan.names), facts["voxels"])
     if facts["patches_too_small"] == facts["voxels"]:
         raise DataError(
             f"{patterns}: expected patches of {told['fewest_voxels']} voxels, got none of that size within "
