@@ -105,6 +105,8 @@ validate-null-eeg: install
 validate-demo: install
 	python benchmarks/demo_decoding.py
 	python benchmarks/demo_decoding.py --language zh
+	python benchmarks/demo_decoding.py --signal 0.5
+	python benchmarks/demo_decoding.py --signal 0.25
 
 validate-studyforrest: install
 	snakemake --configfile config/examples/studyforrest.yaml --config bids_root=$(BRAINLM_REAL_DATA)/studyforrest-bids
@@ -122,6 +124,8 @@ validate-cifar-rules: install
 validate-text-rules: install
 	python benchmarks/text_rules.py --seeds 3 --passes 12
 	python benchmarks/text_rules.py --table
+	python benchmarks/conversion.py
+	python benchmarks/conversion.py --table
 
 validate-rule-speed: install
 	python benchmarks/learning_rules.py

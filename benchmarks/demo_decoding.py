@@ -4,18 +4,21 @@ Means over seeds a subject and protocol: the selector's map against planted voxe
 with its p (the largest of the seeds), decoded text beside its best control and without brain. One subject also by
 adaptation, joint training and a wrong subject's model, with one seed; the control that is trained on noise within
 subjects, with one seed. As many texts are drawn a window as the schema's default says; `make demo` draws fewer for its
-quarter of an hour. In Chinese: a study of its own of the same size, fMRI within subjects only. Resumable: what the demo
-has done is not done again. Writes
-benchmarks/results/demo_decoding.json, or demo_decoding_zh.json.
+quarter of an hour. In Chinese: a study of its own of the same size, fMRI within subjects only; so too with less of the
+signal's variance (--signal 0.5, 0.25), where texts are drawn but twice a window since maps and ranks are asked for.
+Resumable: what the demo has done is not done again. Writes benchmarks/results/demo_decoding.json,
+demo_decoding_zh.json, or demo_decoding_signal-0.5.json.
 
-    python benchmarks/demo_decoding.py [--seeds 3] [--language zh]
+    python benchmarks/demo_decoding.py [--seeds 3] [--language zh] [--signal 0.5]
 """
 
 import argparse
 import json
+import math
 import platform
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,35 +30,56 @@ from brainlm.io.fmri import load_volume
 from brainlm.workflow import UNIT as UNIT_NAME
 
 ROOT = Path(__file__).parents[1]
-NAMES = {"en": "demo", "zh": "demo_zh"}
+LANGUAGES = ("en", "zh")
 WRITING = ("known_words", "distinct_2", "windows_above_chance")
 MAPS = ("auc", "precision_at_100", "auc_encoding_map", "precision_at_100_encoding_map", "auc_word_rate", "auc_random")
 RANKS = ("identification_rank", "identification_rank_matched", "text_rank")
 TEXT = ("content_word_recall", "cer")
 UNIT = ["subject", "protocol"]
+FEW = 2  # texts a window where none is asked for
 LAST = ["03"]  # whom the protocols that are shown for one person are shown for
 
 
-def run(seeds: int, language: str) -> None:
-    """Everything that is decoded; in English preprocessing and language model are the demo's."""
-    if language == "zh":
-        run_protocols(language, list(range(seeds)), within="all")
-        return
-    run_protocols(language, list(range(seeds)), within="all", zero_shot="all")
-    run_protocols(language, [0], within=[], zero_shot=[], adapted=LAST, joint=LAST, wrong_subject=LAST)
-    run_protocols(language, [0], noise=True, within="all")
+@dataclass(frozen=True)
+class Study:
+    """A simulated study of the demo's size: its language, and the share of the signal's variance that it has."""
 
+    language: str
+    signal: float
 
-def run_protocols(language: str, seeds: list[int], noise: bool = False, **protocols: str | list[str]) -> None:
-    """Subjects by protocol, with these seeds."""
-    evaluation = {"protocols": {"zero_shot": []} | protocols, "seeds": seeds, "noise_train_test": noise}
-    places = {"bids_root": f"data/{NAMES[language]}", "results_dir": f"results/{NAMES[language]}"}
-    simulate = {"size": "demo", "seed": 0, "language": language}
-    config = [f"evaluation={json.dumps(evaluation)}", 'eeg_decoder={"protocols": {"within": []}}']
-    config += [f"{name}={place}" for name, place in places.items()] + [f"simulate={json.dumps(simulate)}"]
-    config += [f"decoder={json.dumps({'candidates': default_of('decoder', 'candidates')})}"]
-    targets = ["decode", "cross_subject", "--configfile", "config/config.yaml"]
-    subprocess.run([sys.executable, "-m", "snakemake", *targets, "--config", *config], cwd=ROOT, check=True)
+    @property
+    def ending(self) -> str:
+        """What tells it from the demo in names of folders and files."""
+        language = "" if self.language == "en" else f"_{self.language}"
+        return language + ("" if self.signal == 1 else f"_signal-{self.signal:g}")
+
+    def run(self, seeds: int) -> None:
+        """Everything that is decoded; the demo's preprocessing and language model are used where they are its own."""
+        if self.ending:
+            self._run(list(range(seeds)), within="all")
+            return
+        self._run(list(range(seeds)), within="all", zero_shot="all")
+        self._run([0], within=[], zero_shot=[], adapted=LAST, joint=LAST, wrong_subject=LAST)
+        self._run([0], noise=True, within="all")
+
+    def _run(self, seeds: list[int], noise: bool = False, **protocols: str | list[str]) -> None:
+        """Subjects by protocol, with these seeds."""
+        evaluation = {"protocols": {"zero_shot": []} | protocols, "seeds": seeds, "noise_train_test": noise}
+        simulate = {"size": "demo", "seed": 0, "language": self.language}
+        if self.signal != 1:
+            simulate["planted"] = round(math.sqrt(self.signal), 4)
+        candidates = default_of("decoder", "candidates") if self.signal == 1 else FEW
+        told = {
+            "evaluation": evaluation,
+            "eeg_decoder": {"protocols": {"within": []}},
+            "bids_root": f"data/demo{self.ending}",
+            "results_dir": f"results/demo{self.ending}",
+            "simulate": simulate,
+            "decoder": {"candidates": candidates},
+        }
+        config = [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in told.items()]
+        targets = ["decode", "cross_subject", "--configfile", "config/config.yaml"]
+        subprocess.run([sys.executable, "-m", "snakemake", *targets, "--config", *config], cwd=ROOT, check=True)
 
 
 def default_of(section: str, key: str) -> int:
@@ -113,14 +137,16 @@ def main() -> None:
     """Run what is not there yet, print, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--language", choices=tuple(NAMES), default="en")
+    parser.add_argument("--language", choices=LANGUAGES, default="en")
+    parser.add_argument("--signal", type=float, default=1.0, help="share of the signal's variance")
     asked = parser.parse_args()
-    run(asked.seeds, asked.language)
-    results = ROOT / "results" / NAMES[asked.language]
+    study = Study(asked.language, asked.signal)
+    study.run(asked.seeds)
+    results = ROOT / "results" / f"demo{study.ending}"
     rows = summarise(results, read(results, "scores", asked.seeds), read(results, "selector", asked.seeds))
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     about = {"commit": commit, "machine": f"{platform.machine()}, {platform.system()}"}
-    result = ROOT / "benchmarks" / "results" / f"{NAMES[asked.language].replace('demo', 'demo_decoding')}.json"
+    result = ROOT / "benchmarks" / "results" / f"demo_decoding{study.ending}.json"
     result.parent.mkdir(parents=True, exist_ok=True)
     result.write_text(json.dumps(about | {"rows": rows}, indent=2) + "\n", encoding="utf-8")
     print(pd.DataFrame(rows).set_index(UNIT).T.to_string(float_format="%.3f"))
