@@ -229,6 +229,7 @@ RERUNS = [
     ("eeg: {baseline_s: [-0.1, 0]}", {"patterns": 2, "rsa_subject": 2, "rsa_group": 1}),
     ("rsa: {patterns: {noise: ar1}}", {"patterns": 2, "rsa_subject": 2, "rsa_group": 1}),
     ("rsa: {segments: {length_s: 8}}", {"segments": 2}),
+    ("rsa: {searchlight: {radius_mm: 17}}", {"searchlight": 2}),
     ("exclude: [{recording: sub-01/eeg/sub-01_task-pictures_run-1, reason: x}]", RSA_OF_ONE),
 ]
 
