@@ -29,10 +29,11 @@ def read(path):
 @pytest.mark.slow
 def test_planted_areas_hold_the_peaks_of_what_was_planted_there(tmp_path):
     """Ventral voxels answer to categories, early ones to edges and light; the study's own pictures and noise."""
-    _, values, residuals, mask, visual = pictures()
+    study, values, residuals, mask, visual = pictures()
     models = {level: write_rdm(tmp_path / f"{level}.tsv", level) for level in ("category", "edges")}
     models = {"semantic": models["category"], "edges": models["edges"]}  # category is a name of ours
-    out = light(tmp_path, write_patterns(tmp_path, values, residuals, mask), told={"models": models})
+    patterns = write_patterns(tmp_path, values, residuals, mask, conditions=sorted(study.pictures))
+    out = light(tmp_path, patterns, told={"models": models})
     rows = read(out)
     assert list(rows.columns) == COLUMNS and rows["network"].isna().all()
     full, affine = load_volume(out.with_name(f"{out.stem}_value.nii.gz"))
