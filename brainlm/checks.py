@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from brainlm.errors import ConfigError, DataError, choose
@@ -13,6 +14,7 @@ from brainlm.io.store import load_json
 from brainlm.rsa.compare import check_same_conditions
 from brainlm.rsa.models import OWN
 from brainlm.rsa.patch_measures import SEARCHLIGHT_MEASURES
+from brainlm.rsa.patches import sphere_offsets
 from brainlm.training.search import list_trials
 
 TRUTH = Path("sourcedata") / "truth"  # of a simulated data set
@@ -154,6 +156,12 @@ def _check_searchlight(config: dict, shown: pd.DataFrame) -> None:
         raise ConfigError(
             f"rsa.searchlight.radius_mm: expected at least the voxel size ({fmri['voxel_size_mm']:g} mm), got "
             f"{told['radius_mm']:g}. Raise it."
+        )
+    whole = len(sphere_offsets(np.eye(4) * fmri["voxel_size_mm"], told["radius_mm"]))
+    if fmri["grid"] == "template" and whole < told["fewest_voxels"]:
+        raise ConfigError(
+            f"rsa.searchlight.fewest_voxels: expected at most the {whole} voxels ({fmri['voxel_size_mm']:g} mm) of a "
+            f"patch of {told['radius_mm']:g} mm, got {told['fewest_voxels']}. Lower it, or raise the radius."
         )
     mask = told["mask"] and Path(config["bids_root"]) / told["mask"]
     if mask and not mask.is_file():

@@ -33,9 +33,9 @@ def rsa_sections(rows: pd.DataFrame, rules: pd.DataFrame, results: Path, subject
         top.add_text("RSA was not part of this study, or no recording has conditions for it.")
         return [top]
     for (stimuli, measure, comparison), own in rows.groupby(["stimuli", "measure", "comparison"], sort=False):
-        n, in_models = own["n_conditions"].iloc[0], own["network_measure"].iloc[0]
+        n = own["n_conditions"].iloc[0]
         top.add_text(
-            f"Dissimilarities of {n:g} {stimuli}: {measure} in the brain, {in_models} in {_of_models(own)}, "
+            f"Dissimilarities of {n:g} {stimuli}: {measure} in the brain, {_in_models(own)}, "
             f"related by {comparison.replace('_', ' ')}{_less(own)}."
         )
     top.add_text(
@@ -60,10 +60,15 @@ def rsa_sections(rows: pd.DataFrame, rules: pd.DataFrame, results: Path, subject
     return [top, *parts]
 
 
-def _of_models(rows: pd.DataFrame) -> str:
+def _in_models(rows: pd.DataFrame) -> str:
+    measure = rows["network_measure"].iloc[0]
     if rows["network"].notna().any():
-        return "the networks"
-    return "what is regressed out of the others" if rows["stimuli"].iloc[0] == "segments" else "the models"
+        return f"{measure} in the networks"
+    return (
+        "as given in models"
+        if rows["stimuli"].iloc[0] == "conditions"
+        else f"{measure} in what is regressed out of the others"
+    )
 
 
 def _less(rows: pd.DataFrame) -> str:

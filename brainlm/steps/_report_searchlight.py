@@ -35,7 +35,7 @@ def searchlight_sections(rows: pd.DataFrame, results: Path, subject: str) -> lis
         return [section]
     name = GROUP_SEARCHLIGHT if subject == "group" else SEARCHLIGHT.format(subject=subject, modality="fmri")
     maps, facts = load_maps(results / f"{name}.tsv")
-    section.add_text(_how(facts, maps))
+    section.add_text(_how(facts))
     section.add_list([f"Note: {facts['note']}."]) if facts["note"] else None
     best = _best(maps, maps.names["learning_rule"].notna() & maps.names["minus"].isna())
     best = _best(maps, maps.names["minus"].isna()) if best is None else best
@@ -84,13 +84,13 @@ def _why_none(config: dict, subject: str) -> str:
     )
 
 
-def _how(facts: dict, maps: Maps) -> str:
+def _how(facts: dict) -> str:
     text = (
         f"Around each of {facts['voxels']:,} voxels the patterns within {facts['radius_mm']:g} mm were compared with "
         f"every model ({facts['measure']}, {facts['comparison'].replace('_', ' ')}); layers are averaged over training "
         "seeds. "
     )
-    if maps.n_voxels is None and "patches_cut" not in facts:
+    if "patches_cut" not in facts:  # of a group
         how = {"cluster": "by clusters", "fdr": "by false discovery rate"}.get(facts["correction"], "by the maximum")
         return text + (
             f"p: signs of whole subjects flipped ({facts['n_subjects']} subjects; none can be below "

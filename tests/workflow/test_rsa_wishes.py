@@ -62,6 +62,10 @@ def test_what_can_be_had_passes(tmp_path):
             {"searchlight": {"radius_mm": 5}},
             "rsa.searchlight.radius_mm: expected at least the voxel size (8 mm), got 5",
         ),
+        (
+            {"searchlight": {"radius_mm": 10, "fewest_voxels": 9}},
+            "fewest_voxels: expected at most the 7 voxels (8 mm) of a",
+        ),
         ({"searchlight": {"radius_mm": 16}, "measure": "decoding"}, "Unknown rsa.measure of a searchlight 'decoding'"),
         (
             {"searchlight": {"radius_mm": 16, "mask": "no.nii"}},
