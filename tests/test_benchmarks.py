@@ -1,5 +1,6 @@
 """Benchmarks of training run small on any machine, and the page of figures is what the files of results say."""
 
+import importlib
 import json
 from pathlib import Path
 
@@ -53,12 +54,9 @@ def test_operations_and_bytes_are_counted_as_by_hand(monkeypatch):
     assert traffic.bytes == 4 * (15 + 35 + 21) + 4 * (21 + 21)
 
 
-def test_the_page_says_what_the_results_say(monkeypatch):
+@pytest.mark.parametrize(("script", "page"), [("benchmark_page", "benchmarks"), ("decoding_page", "decoding")])
+def test_the_page_says_what_the_results_say(monkeypatch, script, page):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    from benchmark_page import tables
-
-    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
-    for name, table in tables().items():
-        assert f"<!-- {name} -->\n{table}\n<!-- end {name} -->\n" in page, (
-            f"{name}: python benchmarks/benchmark_page.py"
-        )
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    for name, table in importlib.import_module(script).tables().items():
+        assert f"<!-- {name} -->\n{table}\n<!-- end {name} -->\n" in text, f"{name}: python benchmarks/{script}.py"

@@ -1,0 +1,90 @@
+"""Write the tables of docs/decoding.md anew from benchmarks/results.
+
+python benchmarks/decoding_page.py
+"""
+
+from rsa_record import RESULTS, ROOT, fill_marks, load
+
+PAGE = ROOT / "docs" / "decoding.md"
+STUDIES = {  # the study of each JSON
+    "demo_decoding": "English",
+    "demo_decoding_zh": "Chinese",
+    "demo_decoding_signal-0.5": "half the signal",
+    "demo_decoding_signal-0.25": "a quarter",
+}
+MAPS = [
+    "| study | protocol | subject | seeds | gates: AUC, planted in 100 | encoding map: AUC, planted in 100 | Dice "
+    "| rank | matched (p) | matched by rate alone | rank by text (p) |",
+    "|---|---|---|---|---|---|---|---|---|---|---|",
+]
+TEXTS = [
+    "| study | protocol | subject | seeds | recall: ours, best control | gain (p) "
+    "| CER: ours, without brain, best control | CER fed the true parts | distinct pairs: ours, true | known words |",
+    "|---|---|---|---|---|---|---|---|---|---|",
+]
+NO_CONTROLS = ("brainlm", "upper_bound")
+
+
+def map_rows(study: str, rows: list[dict]) -> list[str]:
+    """Maps and identification."""
+    return [_cells(study, row, _map_cells(row)) for row in rows]
+
+
+def _map_cells(row: dict) -> list[str]:
+    pairs = [(row[f"auc{of}"], row[f"precision_at_100{of}"]) for of in ("", "_encoding_map")]
+    return [
+        *(f"{auc:.3f}, {100 * share:.0f}" for auc, share in pairs),
+        _number(row["dice_over_seeds"]),
+        _number(row["identification_rank"]),
+        f"{row['identification_rank_matched']:.3f} ({row['identification_rank_matched_p']:.3f})",
+        _number(row["rate_only_matched"]),
+        f"{row['text_rank']:.3f} ({row['text_rank_p']:.3f})",
+    ]
+
+
+def text_rows(study: str, rows: list[dict]) -> list[str]:
+    """Decoded text."""
+    return [_cells(study, row, _text_cells(row)) for row in rows]
+
+
+def _text_cells(row: dict) -> list[str]:
+    recall, cer = (controls_of(row, metric) for metric in ("content_word_recall", "cer"))
+    lowest = min(cer, key=cer.get)
+    return [
+        f"{row['content_word_recall_brainlm']:.3f}, {max(recall.values()):.3f}",
+        f"{row['gain']:+.3f} ({row['gain_p']:.4f})",
+        f"{row['cer_brainlm']:.3f}, {row['cer_lm_only']:.3f}, {cer[lowest]:.3f} ({lowest})",
+        _number(row["cer_upper_bound"]),
+        f"{row['distinct_2']:.2f}, {row['distinct_2_reference']:.2f}",
+        f"{100 * row['known_words']:.0f} %",
+    ]
+
+
+def controls_of(row: dict, metric: str) -> dict[str, float]:
+    """Means of every control, over seeds."""
+    names = {key.removeprefix(f"{metric}_"): value for key, value in row.items() if key.startswith(f"{metric}_")}
+    return {name: value for name, value in names.items() if name not in NO_CONTROLS and value == value}
+
+
+def _cells(study: str, row: dict, cells: list[str]) -> str:
+    first = [study, row["protocol"].replace("_", "-"), row["subject"], str(row["seeds"])]
+    return "| " + " | ".join([*first, *cells]) + " |"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if value == value else "-"
+
+
+def tables() -> dict[str, str]:
+    """Every table by the name of its marks."""
+    found = {name: load(name) for name in STUDIES if (RESULTS / f"{name}.json").exists()}
+    maps, texts = list(MAPS), list(TEXTS)
+    for name, result in found.items():
+        maps += map_rows(STUDIES[name], result["rows"])
+        texts += text_rows(STUDIES[name], result["rows"]) if "signal" not in name else []
+    commits = ", ".join(sorted({result["commit"][:7] for result in found.values()}))
+    return {"maps": "\n".join([*maps, "", f"Commits: {commits}."]), "texts": "\n".join(texts)}
+
+
+if __name__ == "__main__":
+    fill_marks(PAGE, tables())
