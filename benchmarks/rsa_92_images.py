@@ -18,10 +18,11 @@ from PIL import Image
 from rsa_record import ROOT, write
 
 from brainlm.io.activity import load_arrays
+from brainlm.rsa.layers import choose_layer, layer_folds
 from brainlm.rsa.models import Models, network_models
 from brainlm.rsa.noise_ceiling import noise_ceiling
 from brainlm.rsa.pairs import triangle
-from brainlm.rsa.rules import choose_layer, rule_rows
+from brainlm.rsa.rules import rule_rows
 from brainlm.steps.train_network import train_network
 
 FOLDER = ROOT / "results" / "rsa_92_images"
@@ -107,9 +108,9 @@ def main() -> None:
 
 def best_layers(models: Models, people: np.ndarray) -> pd.DataFrame:
     """Each rule's layer chosen on other images and the other person, averaged over seeds."""
-    rows = []
+    rows, folds = [], layer_folds(len(models.conditions), 4, None, np.random.default_rng(0))
     for (rule, seed), part in models.names[models.names["learning_rule"].notna()].groupby(["learning_rule", "seed"]):
-        chosen = choose_layer(models.rdms[part.index], people, "spearman", 4, np.random.default_rng(0))
+        chosen = choose_layer(models.rdms[part.index], people, "spearman", folds)
         layers = part["layer"].to_numpy()[chosen.chosen].ravel()
         told = {"value": chosen.values.mean(), "layers": " ".join(sorted(set(layers)))}
         rows.append({"learning_rule": rule, "seed": seed} | told)

@@ -25,6 +25,7 @@ SETTINGS = {
     "comparison": "spearman",
     "n_permutations": 500,
     "n_bootstraps": 20,
+    "layer_folds": 0,
     "correction": "max_statistic",
 }
 

@@ -3,7 +3,7 @@
 Pairs are never drawn themselves: they share conditions and are not independent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -51,11 +51,19 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Draws:
-    """How often each condition and subject stands in each draw; the same draws serve all models."""
+    """How often each condition and subject stands in each draw; the same draws serve all models.
+
+    Conditions may be drawn within ``strata`` of their own.
+    """
 
     conditions: Int[np.ndarray, "draws conditions"]
     subjects: Int[np.ndarray, "draws subjects"]
     seeds: Int[np.ndarray, "draws seeds"]
+    strata: int = 1
+
+
+# rows (draws rows brains) for draws of conditions and each set of subject draws
+Drawn = Callable[[np.ndarray, list[np.ndarray]], list[np.ndarray]]
 
 
 def bootstrap(
@@ -83,21 +91,56 @@ def bootstrap(
     ConfigError
         If subjects are a factor and fewer than 3, conditions fewer than 4, or seeds fewer than 2.
     """
-    _check_factors(factors, draws, seeds)
     weights = np.eye(len(models)) if contrasts is None else contrasts
     values = _means(compare(models, brains.reshape(-1, brains.shape[-1]), comparison), brains)
     full = weights @ values
     if ceilings:
         full = np.concatenate([full, _ceilings(brains, comparison)])
-    parts = _drawn_variances(models, brains, comparison, draws, factors, weights, ceilings)
-    variance = _corrected(parts, brains.shape[0], draws.conditions.shape[1]) if parts else np.zeros(full.shape)
-    sizes = {"conditions": draws.conditions.shape[1], "subjects": len(brains)}
-    dof = min((sizes[factor] for factor in factors if factor != "seeds"), default=2) - 1
+
+    def drawn(conditions: np.ndarray, subjects: list[np.ndarray]) -> list[np.ndarray]:
+        return _drawn_rows(models, brains, comparison, conditions, subjects, weights, ceilings)
+
+    size = max(max(weights.shape) * brains.shape[0] * brains.shape[1], brains.shape[2])
+    return estimate(full, drawn, draws, factors, OverSeeds(values, weights, seeds), size)
+
+
+@dataclass(frozen=True)
+class OverSeeds:
+    """Models' values, the contrasts made of them, and each model's training seed (None: it has none)."""
+
+    values: Float[np.ndarray, "models brains"]
+    weights: Float[np.ndarray, "contrasts models"]
+    seeds: Sequence[object] | None
+
+
+def estimate(
+    full: Float[np.ndarray, "rows brains"],
+    drawn: Drawn,
+    draws: Draws,
+    factors: Sequence[str],
+    over: OverSeeds,
+    size: int,
+) -> Estimate:
+    """What is observed (the contrasts of ``over``, and rows that may follow) with its variance over the factors.
+
+    ``drawn`` gives the rows for draws of conditions and each set of subject draws; ``size`` numbers a draw.
+
+    Raises
+    ------
+    ConfigError
+        See :func:`bootstrap`.
+    """
+    _check_factors(factors, draws, over.seeds)
+    n_conditions, n_subjects = draws.conditions.shape[1], draws.subjects.shape[1]
+    parts = _drawn_variances(drawn, draws, factors, size)
+    free = {"conditions": n_conditions - draws.strata, "subjects": n_subjects - 1}
+    variance = _corrected(parts, n_subjects, n_conditions / free["conditions"]) if parts else np.zeros(full.shape)
+    dof = min((free[factor] for factor in factors if factor != "seeds"), default=1)
     if "seeds" not in factors:
         return Estimate(full, variance, dof)
     n_seeds = draws.seeds.shape[1]
-    spread = _variance_over_seeds(values, draws, weights, seeds)
-    of_seeds = n_seeds / (n_seeds - 1) * np.pad(spread, ((0, len(full) - len(weights)), (0, 0)))
+    spread = _variance_over_seeds(over.values, draws, over.weights, over.seeds)
+    of_seeds = n_seeds / (n_seeds - 1) * np.pad(spread, ((0, len(full) - len(spread)), (0, 0)))
     return Estimate(full, variance + of_seeds, _joint_dof(variance, dof, of_seeds, n_seeds - 1))
 
 
@@ -160,25 +203,16 @@ def _ceilings(brains: np.ndarray, comparison: str) -> Float[np.ndarray, "2 brain
     return np.array([noise_ceiling(brains[:, brain], comparison) for brain in range(brains.shape[1])]).T
 
 
-def _drawn_variances(
-    models: np.ndarray,
-    brains: np.ndarray,
-    comparison: str,
-    draws: Draws,
-    factors: Sequence[str],
-    weights: np.ndarray,
-    ceilings: bool,
-) -> dict[str, np.ndarray]:
+def _drawn_variances(drawn: Drawn, draws: Draws, factors: Sequence[str], size: int) -> dict[str, np.ndarray]:
     """Variances of the rows where conditions, subjects, or both are drawn; only what the factors need."""
     everyone, everything = np.ones_like(draws.subjects), np.ones_like(draws.conditions[:1])
     found: dict[str, list[np.ndarray]] = {}
 
     def add(conditions: np.ndarray, subjects: dict[str, np.ndarray]) -> None:
-        rows = _drawn_rows(models, brains, comparison, conditions, list(subjects.values()), weights, ceilings)
-        for name, some in zip(subjects, rows, strict=True):
+        for name, some in zip(subjects, drawn(conditions, list(subjects.values())), strict=True):
             found.setdefault(name, []).append(some)
 
-    step = max(1, _AT_ONCE // max(max(weights.shape) * brains.shape[0] * brains.shape[1], brains.shape[2]))
+    step = max(1, _AT_ONCE // size)
     for start in range(0, len(draws.conditions), step):
         part = slice(start, start + step)
         if "conditions" in factors:
@@ -212,14 +246,13 @@ def _drawn_rows(
     return [np.concatenate(pair, axis=1) for pair in zip(means, bounds, strict=True)]
 
 
-def _corrected(parts: dict[str, np.ndarray], n_subjects: int, n_conditions: int) -> np.ndarray:
+def _corrected(parts: dict[str, np.ndarray], n_subjects: int, more_conditions: float) -> np.ndarray:
     """Combine the variances: for both factors, equation of Schuett et al. 2023 with its small-sample terms.
 
     Each alone holds its own part and the interaction; both together hold the interaction once too often. The result
     is kept between the larger single variance and the joint one.
     """
     more_subjects = n_subjects / (n_subjects - 1) if n_subjects > 1 else 1.0
-    more_conditions = n_conditions / (n_conditions - 1)
     single = []
     if "subjects" in parts:
         single.append(more_subjects * parts["subjects"])

@@ -1,16 +1,14 @@
-"""Which learning rule is most like the brain: rules over training seeds, differences between them, best layers."""
+"""Which learning rule is most like the brain: rules over training seeds, differences between them."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from brainlm.errors import ConfigError
 from brainlm.rsa.bootstrap import FEWEST_SUBJECTS, Estimate, bootstrap, make_draws, pairwise_contrasts
-from brainlm.rsa.compare import compare
 from brainlm.rsa.inference import false_discovery_rate
-from brainlm.rsa.mixtures import among, condition_folds
 from brainlm.rsa.models import Models
 
 GROUP = ["network", "layer", "learning_rule"]
@@ -54,14 +52,6 @@ class RuleContrasts:
         table = table.assign(**{name: values.ravel() for name, values in numbers.items()})
         drawn = " ".join(self.factors(n_subjects))
         return table.assign(factors=drawn, n_subjects=n_subjects, n_seeds=self.n_seeds)
-
-
-@dataclass(frozen=True)
-class LayerChoice:
-    """Similarity of each subject to the layer that was best elsewhere, and which layer that was in each fold."""
-
-    values: Float[np.ndarray, " subjects"]
-    chosen: Int[np.ndarray, "subjects folds"]
 
 
 def rule_contrasts(names: pd.DataFrame) -> RuleContrasts:
@@ -116,35 +106,6 @@ def rule_rows(
     draws = make_draws(len(models.conditions), len(brains), n_draws, rng, study.n_seeds)
     found = bootstrap(models.rdms, brains, comparison, draws, study.factors(len(brains)), study.weights, study.seeds)
     return study.table(found, names, len(brains)).assign(comparison=comparison)
-
-
-def choose_layer(
-    layers: Float[np.ndarray, "layers pairs"],
-    brains: Float[np.ndarray, "subjects pairs"],
-    comparison: str,
-    n_folds: int,
-    rng: np.random.Generator,
-) -> LayerChoice:
-    """Take the layer that is best for the other subjects on some conditions; judge it on the rest in this subject.
-
-    Taking the best of many layers on the data that judge it favours networks with many layers. One subject alone
-    chooses on its own other conditions.
-
-    Raises
-    ------
-    ConfigError
-        If a fold would hold fewer than 4 conditions.
-    """
-    folds = condition_folds(layers.shape[1], n_folds, rng)
-    values, chosen = np.empty((len(brains), n_folds)), np.empty((len(brains), n_folds), dtype=int)
-    for place, (training, test) in enumerate(folds):
-        each = compare(among(layers, training), among(brains, training), comparison)
-        judged = compare(among(layers, test), among(brains, test), comparison)
-        for subject in range(len(brains)):
-            others = np.delete(each, subject, axis=1) if len(brains) > 1 else each
-            chosen[subject, place] = np.argmax(others.mean(1))
-            values[subject, place] = judged[chosen[subject, place], subject]
-    return LayerChoice(values.mean(1), chosen)
 
 
 def _rules(names: pd.DataFrame) -> list[str | None]:

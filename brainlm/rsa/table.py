@@ -14,13 +14,14 @@ from brainlm.rsa.clusters import cluster_test
 from brainlm.rsa.compare import compare, partial_compare
 from brainlm.rsa.design import Design
 from brainlm.rsa.inference import Similarity, false_discovery_rate, group_permutation_test
+from brainlm.rsa.layers import chosen_rows
 from brainlm.rsa.models import Models
 from brainlm.rsa.noise_ceiling import noise_ceiling, noise_ceiling_null, run_ceiling, run_ceiling_null
 from brainlm.rsa.rules import rule_contrasts
 
 CORRECTIONS = ("max_statistic", "fdr", "cluster")
 OTHERS = ("ci_low", "ci_high", "value_beyond_pixels", "minus_untrained", "minus_low", "minus_high", "minus_p")
-ALONG_TIME = np.array([[False] * 3, [True] * 3, [False] * 3])  # models x times
+ALONG_TIME = np.array([[False] * 3, [True] * 3, [False] * 3])  # models (or regions) x times
 CEILING_DRAWS = 25  # of the null bound, whose spread is a tenth of its mean or less
 
 
@@ -174,7 +175,26 @@ def _similarities(study: _Study, rng: np.random.Generator) -> tuple[Similarity, 
     numbers = {"minus_untrained": minus.values, "minus_low": low, "minus_high": high, "minus_p": minus.p(True)}
     others |= {name: _in_rows(values, rows, found.values.shape) for name, values in numbers.items()}
     rules = over_seeds.table(found_all.rows(slice(n + len(rows), None)), study.names, len(brains))
-    return found, others, pd.concat([rules.assign(note=None), over_seeds.left_out], ignore_index=True)
+    rules = [rules.assign(note=None), over_seeds.left_out, _at_chosen_layers(study, rng.spawn(1)[0])]
+    return found, others, pd.concat([part for part in rules if len(part)] or rules[:1], ignore_index=True)
+
+
+def _at_chosen_layers(study: _Study, rng: np.random.Generator) -> pd.DataFrame:
+    """Rows of rules at the layer chosen on other conditions and subjects; none where no folds are asked for."""
+    settings = study.settings
+    if settings["layer_folds"] == 0:
+        return pd.DataFrame()
+    stories = None if study.design is None else study.design.stories
+    return chosen_rows(
+        study.models,
+        study.rdms,
+        study.names,
+        settings["comparison"],
+        settings["layer_folds"],
+        settings["n_bootstraps"],
+        rng,
+        stories,
+    )
 
 
 def _tested(study: _Study, rng: np.random.Generator) -> Similarity:

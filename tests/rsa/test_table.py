@@ -16,6 +16,7 @@ SETTINGS = {
     "comparison": "spearman",
     "n_permutations": 300,
     "n_bootstraps": 50,
+    "layer_folds": 0,
     "correction": "cluster",
 }
 N, TIMES = 16, np.round(np.arange(30) / 50, 4)

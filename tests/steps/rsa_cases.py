@@ -6,6 +6,7 @@ QUICK = {
     "comparison": "spearman",
     "n_permutations": 200,
     "n_bootstraps": 60,
+    "layer_folds": 2,
     "correction": "max_statistic",
     "models": {},
 }

@@ -159,7 +159,7 @@ def test_rules_without_a_layer_or_with_fewer_seeds_are_told_and_not_compared(act
     run(tmp_path, [*activities, *more], "01", "fmri")
     rules = pd.read_csv(tmp_path / "01fmri_rules.tsv", sep="\t")
     assert list(rules.columns) == RULE_COLUMNS
-    means = rules[rules["value"].notna() & rules["minus"].isna()]
+    means = rules[rules["value"].notna() & rules["minus"].isna() & (rules["layer"] != "chosen")]
     assert set(zip(means["learning_rule"], means["layer"], strict=True)) == {
         ("backprop", "layer1"),
         ("backprop", "layer2"),
@@ -167,11 +167,15 @@ def test_rules_without_a_layer_or_with_fewer_seeds_are_told_and_not_compared(act
     }
     assert set(means["factors"]) == {"conditions seeds"} and set(means["n_seeds"]) == {2}
     told = rules[rules["value"].isna()].set_index(["learning_rule", "layer"])["note"]
-    assert told["untrained", "layer2"] == told["oja", "layer1"] == "only with seeds 0 of 0, 1"
+    chosen = rules[(rules["layer"] == "chosen") & rules["minus"].isna() & (rules["region"] == "signal")]
+    counts = chosen.set_index("learning_rule")["chosen"]
+    assert counts["backprop"] == "layer1 0, layer2 4" and counts["untrained"].startswith("layer1 ")
+    assert told["oja", "chosen"] == told["untrained", "layer2"] == told["oja", "layer1"] == "only with seeds 0 of 0, 1"
     assert told.xs("oja").loc[np.nan] == "seed 1 has no layer: it never reached the matched accuracy"
     pairs = rules[rules["minus"].notna()]
     assert set(zip(pairs["learning_rule"], pairs["minus"], pairs["layer"], strict=True)) == {
-        ("backprop", "untrained", "layer1")
+        ("backprop", "untrained", "layer1"),
+        ("backprop", "untrained", "chosen"),
     }
 
 
