@@ -7,6 +7,7 @@ INK, SOFT, FAINT = "#2b3036", "#6b7280", "#d9dde2"
 ACCENT = "#1f5fa8"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b58900", "#56b4e9")  # Okabe & Ito, the yellow darkened
 MARKERS = ("o", "s", "^", "D", "v", "P")
+HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "++++")  # of bars
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 REFERENCE = {"color": SOFT, "marker": "x", "linestyle": (0, (1, 2))}  # the untrained network
 
@@ -48,6 +49,19 @@ def series_styles(names: list[str]) -> dict[str, dict]:
         }
         place += 1
     return styles
+
+
+def bar_styles(names: list[str]) -> dict[str, dict]:
+    """Fill and hatch of each series of bars, in the colours of its lines; the untrained network is hollow."""
+    lines = {name: style["color"] for name, style in series_styles(names).items()}
+    places = {name: place for place, name in enumerate(name for name in names if name != "untrained")}
+    hollow = {"facecolor": "white", "edgecolor": SOFT, "hatch": ""}
+    return {
+        name: {"facecolor": lines[name], "edgecolor": "white", "hatch": HATCHES[places[name] % len(HATCHES)]}
+        if name in places
+        else hollow
+        for name in names
+    }
 
 
 def plain_words(name: str) -> str:

@@ -28,7 +28,7 @@ class Models:
 
     def take(self, chosen: np.ndarray) -> "Models":
         """The models picked by index or mask."""
-        return Models(self.rdms[chosen], self.names[chosen].reset_index(drop=True), self.conditions)
+        return Models(self.rdms[chosen], self.names.iloc[chosen].reset_index(drop=True), self.conditions)
 
 
 def network_models(activities: list[tuple[dict[str, np.ndarray], dict]], measure: str) -> Models:

@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from brainlm.figures.similarity import ALPHA, draw_rdms, draw_regions, draw_timecourse
-from brainlm.io.reports import load_named_arrays
+from brainlm.figures.similarity import ALPHA, average_seeds, draw_regions, draw_timecourse
 from brainlm.report.page import Section
+from brainlm.rsa.layers import CHOSEN
+from brainlm.steps._report_rdms import rdm_blocks
 from brainlm.steps._rsa_results import STIMULI
 
 MODALITIES = {"fmri": "fMRI", "eeg": "EEG"}
+MOST_TOLD = 6  # places in a text for those who cannot see the figure; its numbers hold all
+RUN = ("start_s", "end_s", "peak_s", "peak", "p")  # of a stretch of times
 NUMBERS = [
     *("region", "time_s", "network", "learning_rule", "model", "seed", "layer", "value", "ci_low", "ci_high"),
     *(
@@ -26,9 +28,13 @@ NUMBERS = [
 ]
 
 
-def rsa_sections(rows: pd.DataFrame, rules: pd.DataFrame, results: Path, subject: str) -> list[Section]:
-    """Learning rules against the brain, on conditions and on segments of stories; what is missing is told."""
+def rsa_sections(everything: pd.DataFrame, all_rules: pd.DataFrame, results: Path, subject: str) -> list[Section]:
+    """Learning rules against the brain, on conditions and on segments of stories; what is missing is told.
+
+    The tables are of all subjects; ``subject`` may be the group.
+    """
     top = Section("Which learning rule is most like this brain" if subject != "group" else "Learning rules and brains")
+    rows, rules = (table[table["subject"] == subject] if len(table) else table for table in (everything, all_rules))
     if rows.empty:
         top.add_text("RSA was not part of this study, or no recording has conditions for it.")
         return [top]
@@ -39,9 +45,9 @@ def rsa_sections(rows: pd.DataFrame, rules: pd.DataFrame, results: Path, subject
             f"related by {comparison.replace('_', ' ')}{_less(own)}."
         )
     top.add_text(
-        "The grey band lies between the lower and the upper noise ceiling; bars are 95 % intervals; * or a dot: "
-        "p < 0.05 corrected over all models and places. The untrained network is the reference: what it reaches needs "
-        "no learning."
+        "The grey band lies between the lower and the upper noise ceiling; thin lines and pale bands are 95 % "
+        "intervals; * or a bar below a course: p < 0.05 corrected over all models and places. The untrained network is "
+        "the reference: what it reaches needs no learning."
     )
     notes = sorted({*rows["note"].dropna().astype(str), *rules["note"].dropna().astype(str)})
     top.add_list([f"Note: {note}." for note in notes]) if notes else None
@@ -51,7 +57,7 @@ def rsa_sections(rows: pd.DataFrame, rules: pd.DataFrame, results: Path, subject
         _part(
             *(table[(table["modality"] == modality) & (table["stimuli"] == stimuli)] for table in (rows, rules)),
             results,
-            subject,
+            _of_whom(everything, modality, stimuli, subject),
         )
         for stimuli in STIMULI
         for modality in MODALITIES
@@ -76,7 +82,13 @@ def _less(rows: pd.DataFrame) -> str:
     return f", with differences of {', '.join(controls[0].split())} regressed out" if len(controls) else ""
 
 
-def _part(rows: pd.DataFrame, rules: pd.DataFrame, results: Path, subject: str) -> Section:
+def _of_whom(rows: pd.DataFrame, modality: str, stimuli: str, subject: str) -> list[str]:
+    """The subjects whose RDMs a page shows: the page's own, or everybody's on that of the group."""
+    own = rows[(rows["modality"] == modality) & (rows["stimuli"] == stimuli)]
+    return [subject] if subject != "group" else sorted(set(own["subject"]) - {"group"})
+
+
+def _part(rows: pd.DataFrame, rules: pd.DataFrame, results: Path, subjects: list[str]) -> Section:
     modality, stimuli = rows[["modality", "stimuli"]].iloc[0]
     title = f"RSA with {MODALITIES[modality]}" + (" on segments of stories" if stimuli == "segments" else "")
     name = f"rsa-{modality}" + ("-segments" if stimuli == "segments" else "")
@@ -86,29 +98,93 @@ def _part(rows: pd.DataFrame, rules: pd.DataFrame, results: Path, subject: str) 
         section.add_text("No network was compared.")
     for network in networks:
         own = rows[(rows["network"] == network) | rows["network"].isna()]
-        timed = own["time_s"].notna().any()
-        draw = draw_timecourse if timed else draw_regions
-        numbers = own[[column for column in NUMBERS if column in own]].dropna(axis=1, how="all")
-        alt = f"Similarity of layers of {network} and brain by {'time' if timed else 'region'}, a line a learning rule"
-        caption = f"{alt}." + (" Lines without a rule: other models." if not timed else "")
-        section.add_plot(draw(own), f"{name}-{network}", alt, caption, numbers)
+        add = _add_course if own["time_s"].notna().any() else _add_regions
+        add(section, own, network, name)
     _add_ceilings(section, rows)
     if networks:
         section.add_table(_best(rows), "Each rule where it is most like the brain; p corrected", f"{name}-best")
     _add_rules(section, rules, name)
-    stored = results / "rsa" / f"sub-{subject}_modality-{modality}_rdms.npz"
-    if stimuli == "segments":
-        section.add_text("The dissimilarity matrices lie in the folder rsa of the results.")
-    elif stored.exists():
-        _add_rdms(section, load_named_arrays(stored), modality)
-    elif subject != "group":
-        section.add_text("The dissimilarity matrices themselves were not kept.")
+    rdm_blocks(section, rows, results, subjects, name)
     return section
+
+
+def _numbers(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[[column for column in NUMBERS if column in rows]].dropna(axis=1, how="all")
+
+
+def _add_regions(section: Section, rows: pd.DataFrame, network: str, name: str) -> None:
+    """Bars a rule and layer in each region."""
+    means = average_seeds(rows).dropna(subset="value")
+    best = means[means["learning_rule"].notna()].sort_values("value", kind="stable", ascending=False)
+    if best.empty:
+        section.add_text(f"No layer of {network} has finite values.")
+        return
+    highest = best.drop_duplicates("region").head(MOST_TOLD)
+    told = [_told(row, f"{row.learning_rule} {row.layer}") for row in highest.itertuples()]
+    alt = f"Similarity of layers of {network} and brain by region, a bar a learning rule. Highest: {'; '.join(told)}"
+    dots = " Dots: single training seeds." if rows["seed"].nunique() > 1 else ""
+    null = " Dotted line: the upper ceiling that noise alone reaches." if rows["ceiling_null"].notna().any() else ""
+    caption = f"{alt}.{dots} Grey bars: other models.{null}"
+    section.add_plot(draw_regions(rows), f"{name}-{network}", alt, caption, _numbers(rows))
+
+
+def _told(row: tuple, what: str) -> str:
+    value = f"{row.value:.2f} ({row.ci_low:.2f} to {row.ci_high:.2f})"
+    return f"{row.region}: {what} {value}".replace("_", " ")
+
+
+def _add_course(section: Section, rows: pd.DataFrame, network: str, name: str) -> None:
+    """A line a rule over time in each layer, and its stretches of low p."""
+    stretches = find_stretches(rows)
+    clusters = set(rows["correction"].dropna()) == {"cluster"}
+    kind = "clusters" if clusters else "stretches of time"
+    means = average_seeds(rows).dropna(subset=["value", "learning_rule"])
+    if means.empty:
+        section.add_text(f"No layer of {network} has finite values.")
+        return
+    best = means.sort_values("value", kind="stable", ascending=False).iloc[0]
+    highest = (
+        f"{best['learning_rule']} {best['layer']} {best['value']:.2f} ({best['ci_low']:.2f} to {best['ci_high']:.2f}) "
+        f"at {best['time_s']:.2f} s"
+    ).replace("_", " ")
+    alt = (
+        f"Similarity of layers of {network} and brain by time, a line a learning rule. Highest: {highest}; "
+        f"{len(stretches)} {kind} with corrected p < 0.05"
+    )
+    p = "the p of the cluster" if clusters else "the smallest p in it"
+    caption = f"{alt}. Shaded, and bars below with {p}: corrected p < 0.05."
+    section.add_plot(draw_timecourse(rows, stretches), f"{name}-{network}", alt, caption, _numbers(rows))
+    if len(stretches):
+        section.add_table(stretches, f"{kind.capitalize()} with corrected p < 0.05; p: {p}", f"{name}-{network}-times")
+
+
+def find_stretches(rows: pd.DataFrame) -> pd.DataFrame:
+    """Runs of neighbouring times whose p_corrected is below 0.05: series, layer, start, end and peak (s), p.
+
+    Of training seeds the one with the largest p counts.
+    """
+    means, found = average_seeds(rows), []
+    means = means.assign(series=means["learning_rule"].fillna(means["model"]))
+    for (series, layer), part in means.groupby(["series", "layer"], dropna=False, sort=False):
+        found += [(series, layer, *run) for run in clear_runs(part)]
+    return pd.DataFrame(found, columns=["series", "layer", *RUN])
+
+
+def clear_runs(course: pd.DataFrame) -> list[tuple[float, ...]]:
+    """Start, end and peak (s), value there and smallest p of each run of times with p_corrected below 0.05."""
+    course, found = course.sort_values("time_s").reset_index(drop=True), []
+    clear = course["p_corrected"] < ALPHA
+    for _, run in course[clear].groupby((clear != clear.shift()).cumsum()[clear]):
+        peak = run.loc[run["value"].idxmax()]
+        ends = (run["time_s"].iloc[0], run["time_s"].iloc[-1])
+        found.append((*ends, peak["time_s"], peak["value"], run["p_corrected"].min()))
+    return found
 
 
 def _add_rules(section: Section, rules: pd.DataFrame, name: str) -> None:
     """Differences between rules over their training seeds: how many are clear, and where each pair differs most."""
-    pairs = rules[rules["minus"].notna()]
+    chosen = rules["layer"] == CHOSEN
+    pairs = rules[rules["minus"].notna() & ~chosen]
     if pairs.empty:
         section.add_text("There are no two learning rules to compare.")
         return
@@ -124,6 +200,36 @@ def _add_rules(section: Section, rules: pd.DataFrame, name: str) -> None:
     table = first[[*columns, "p", "p_corrected"]].sort_values(["network", "learning_rule", "minus"])
     caption = "Each pair of rules where its difference is clearest; all of them: tables/rsa_rules.tsv"
     section.add_table(table.dropna(axis=1, how="all"), caption, f"{name}-rules")
+    _add_chosen(section, rules[chosen], name)
+
+
+def _add_chosen(section: Section, rules: pd.DataFrame, name: str) -> None:
+    """Rules at the layer chosen on other conditions and subjects: what is clear, and each where it is highest."""
+    means, pairs = (rules[rules["value"].notna() & (rules["minus"].isna() == mean)] for mean in (True, False))
+    if means.empty:
+        return
+    clear = pairs[pairs["p_corrected"] < ALPHA]
+    told = [f"{row.learning_rule} less {row.minus} ({row.network})" for row in clear.itertuples()]
+    which = f": {', '.join(dict.fromkeys(told)).replace('_', ' ')}" if told else ""
+    section.add_text(
+        f"Each rule at the layer chosen on other conditions and subjects than those that judge it: {len(clear)} of "
+        f"{len(pairs)} differences are clear{which}."
+    )
+    best = means.sort_values("value", ascending=False, kind="stable").drop_duplicates(["network", "learning_rule"])
+    columns = [
+        "learning_rule",
+        "network",
+        "region",
+        "time_s",
+        "value",
+        "ci_low",
+        "ci_high",
+        "p",
+        "p_corrected",
+        "chosen",
+    ]
+    caption = "Each rule at its chosen layer, where it is most like the brain; chosen: how often each layer was taken"
+    section.add_table(best[columns].dropna(axis=1, how="all"), caption, f"{name}-chosen")
 
 
 def _best(rows: pd.DataFrame) -> pd.DataFrame:
@@ -144,39 +250,3 @@ def _add_ceilings(section: Section, rows: pd.DataFrame) -> None:
         f"The upper noise ceiling is above what noise alone reaches (its null) in {above} of {len(places)} places"
         f"{rest}."
     )
-
-
-def _add_rdms(section: Section, stored: dict[str, np.ndarray], modality: str) -> None:
-    titles = [str(region).replace("_", " ") for region in stored["region"]]
-    rdms = stored["rdms"]
-    if modality == "eeg":
-        kept = _spread_times(stored["time_s"])
-        rdms, titles = rdms[kept], [f"EEG {time:.2f} s" for time in stored["time_s"][kept]]
-    models, names = _last_layers(stored)
-    numbers = pd.DataFrame(np.concatenate([rdms, models]), index=titles + names)
-    first, second = np.triu_indices(len(stored["conditions"]), 1)
-    pairs = [f"{stored['conditions'][i]}|{stored['conditions'][j]}" for i, j in zip(first, second, strict=True)]
-    numbers.columns = pairs
-    alt = f"Dissimilarity matrices of the brain and of models, {len(stored['conditions'])} conditions in the same order"
-    caption = f"{alt} (by name). Dark: unlike, as ranks. Networks: the last layer of each rule."
-    table = numbers.T.reset_index(names="pair")
-    section.add_picture(
-        draw_rdms(np.concatenate([rdms, models]), titles + names), f"rdms-{modality}", alt, caption, table
-    )
-
-
-def _spread_times(times: np.ndarray, most: int = 6) -> np.ndarray:
-    after = np.flatnonzero(times > 0)
-    return after[np.unique(np.linspace(0, len(after) - 1, min(most, len(after))).round().astype(int))]
-
-
-def _last_layers(stored: dict[str, np.ndarray]) -> tuple[np.ndarray, list[str]]:
-    table = pd.DataFrame(
-        {name: stored[f"model_{name}"] for name in ("network", "learning_rule", "model", "seed", "layer")}
-    )
-    table = table.sort_values("layer", kind="stable").drop_duplicates(
-        ["network", "learning_rule", "model"], keep="last"
-    )
-    table = table.sort_index()
-    names = [row.model if row.model != "network" else row.learning_rule.replace("_", " ") for row in table.itertuples()]
-    return stored["model_rdms"][table.index], names

@@ -1,5 +1,6 @@
 """What the steps of RSA share: settings checked, columns of tables, RDMs between subject, group and figures."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,7 +29,13 @@ COLUMNS = [  # the ones every table of RSA has, then what explains them
 RULE_COLUMNS = [
     *("dataset", "subject", "modality", "stimuli", "region", "time_s", "network", "layer", "learning_rule", "minus"),
     *("value", "ci_low", "ci_high", "p", "p_corrected", "factors", "n_seeds", "n_conditions", "n_subjects"),
-    *("measure", "network_measure", "comparison", "controls", "note"),
+    *("measure", "network_measure", "comparison", "controls", "note", "chosen"),
+]
+
+FUSION_COLUMNS = [
+    *("dataset", "subject", "region", "time_s", "quantity", "network", "learning_rule", "model", "seed", "layer"),
+    *("measure", "network_measure", "comparison", "value", "limit", "p", "p_corrected", "correction", "n_permutations"),
+    *("n_conditions", "n_subjects", "n_fmri_subjects"),
 ]
 
 
@@ -39,6 +46,12 @@ class Compared:
     brains: Brains
     models: Models
     design: Design | None = None
+    categories: tuple[str, ...] | None = None  # of the conditions, where pictures have labels
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """What conditions are sorted by: the story of a segment, else the category, where it is known."""
+        return self.categories if self.design is None else self.design.stories
 
 
 def check_settings(settings: dict) -> None:
@@ -90,7 +103,14 @@ def take_conditions(compared: Compared, kept: set[str]) -> Compared:
     runs = among(brains.run_rdms.reshape(-1, n_pairs), chosen).reshape(n_brains, n_runs, -1)
     brains = replace(brains, rdms=among(brains.rdms, chosen), run_rdms=runs, conditions=names)
     models = Models(among(models.rdms, chosen), models.names, names)
-    return Compared(brains, models, design.take(chosen) if design else None)
+    labels = compared.categories
+    labels = tuple(labels[i] for i in chosen) if labels else None
+    return Compared(brains, models, design.take(chosen) if design else None, labels)
+
+
+def common_conditions(subjects: Iterable[Compared]) -> set[str]:
+    """Conditions that all have."""
+    return set.intersection(*(set(compared.brains.conditions) for compared in subjects))
 
 
 def _with_note(table: pd.DataFrame, note: str) -> pd.DataFrame:
@@ -108,6 +128,8 @@ def save_compared(path: Path, compared: Compared, about: dict) -> None:
     if design is not None:
         arrays |= {"control_rdms": design.controls, "control_names": np.array(design.names, dtype=str)}
         arrays |= {"stories": np.array(design.stories)}
+    if compared.categories is not None:
+        arrays |= {"categories": np.array(compared.categories)}
     save_arrays(path, arrays, about)
 
 
@@ -122,4 +144,5 @@ def load_compared(path: Path) -> tuple[Compared, dict]:
     if "stories" in arrays:
         stories, controls = (tuple(arrays[name].tolist()) for name in ("stories", "control_names"))
         design = Design(stories, arrays["control_rdms"], controls)
-    return Compared(Brains(arrays["rdms"], arrays["run_rdms"], names, conditions), models, design), about
+    labels = tuple(arrays["categories"].tolist()) if "categories" in arrays else None
+    return Compared(Brains(arrays["rdms"], arrays["run_rdms"], names, conditions), models, design, labels), about

@@ -41,8 +41,17 @@ def rsa(
     about |= {"without_layers": without_layers(stored)}
     tables = subject_tables(models, brains, settings, np.random.default_rng(seed))
     logger.info("sub-%s %s: %d models x %d brain RDMs", subject, modality, len(models.rdms), len(brains.rdms))
-    save_compared(rdms_out, Compared(brains, models), about | settings)
+    save_compared(rdms_out, Compared(brains, models, None, _categories(stored, brains)), about | settings)
     save_tables(out, rules_out, [labelled(tables, about)])
+
+
+def _categories(stored: list[tuple[dict, dict]], brains: Brains) -> tuple[str, ...] | None:
+    """Labels of the pictures that networks saw, in the order of the brain's conditions."""
+    arrays = stored[0][0] if stored else {}
+    if "labels" not in arrays:
+        return None
+    known = dict(zip(arrays["conditions"].tolist(), arrays["labels"].tolist(), strict=True))
+    return tuple(str(known[name]) for name in brains.conditions)
 
 
 def _brain_rdms(path: Path, modality: str, settings: dict) -> tuple[Brains, str]:

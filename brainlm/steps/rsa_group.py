@@ -11,6 +11,7 @@ from brainlm.rsa.table import group_tables
 from brainlm.steps._rsa_results import (
     Compared,
     check_settings,
+    common_conditions,
     labelled,
     load_compared,
     noted,
@@ -49,9 +50,8 @@ def rsa_group(*, rdms: list[Path], settings: dict, seed: int, out: Path, rules_o
 
 def _common(modality: str, subjects: dict[str, Compared]) -> tuple[dict[str, Compared], str | None]:
     """The same with the segments that all subjects have, and what is told of the others."""
-    names = [compared.brains.conditions for compared in subjects.values()]
-    common = set.intersection(*map(set, names))
-    everything = set.union(*map(set, names))
+    common = common_conditions(subjects.values())
+    everything = {name for compared in subjects.values() for name in compared.brains.conditions}
     if len(common) < FEWEST_CONDITIONS:
         raise DataError(
             f"{modality}: expected at least {FEWEST_CONDITIONS} segments that all subjects heard, got {len(common)} of "

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from brainlm.figures import brain, decoding, learning, quality, quality_run, similarity
-from brainlm.figures.style import COLOURS, series_styles
+from brainlm.figures.style import COLOURS, bar_styles, series_styles
 
 RANDOM = np.random.default_rng(0)
 
@@ -88,18 +88,25 @@ def test_adaptation_is_a_line_a_subject_in_order_of_minutes():
 def rsa_rows(times: list[float]) -> pd.DataFrame:
     rows = pd.MultiIndex.from_product([["region"], times, ["backprop", "untrained"], ["layer1", "layer2"]])
     table = rows.to_frame(index=False, name=["region", "time_s", "learning_rule", "layer"])
-    table = table.assign(network="mlp", model="network", ceiling_lower=0.4, ceiling_upper=0.6, p_corrected=0.5, seed=0)
+    table = table.assign(network="mlp", model="network", ceiling_lower=0.4, ceiling_upper=0.6, ceiling_null=0.2)
+    table = table.assign(p_corrected=0.5, seed=0)
     table["value"] = np.linspace(0.1, 0.3, len(table))
     return table.assign(ci_low=table["value"] - 0.1, ci_high=table["value"] + 0.1)
 
 
 def test_regions_show_every_layer_and_the_ceiling():
     rows = rsa_rows([np.nan])
-    figure = similarity.draw_regions(rows)
-    lines = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
-    np.testing.assert_allclose(lines["backprop"], rows.loc[rows["learning_rule"] == "backprop", "value"])
-    (band,) = drawn(figure, "ceiling")
+    plain = rows.head(1).assign(network=None, learning_rule=None, layer=None, model="pixels", value=0.05)
+    figure = similarity.draw_regions(pd.concat([rows.assign(p_corrected=[0.01, 0.5, 0.5, 0.5]), plain]))
+    bars = {group.get_label(): [bar.get_height() for bar in group] for group in figure.axes[0].containers}
+    np.testing.assert_allclose(bars["backprop"], rows.loc[rows["learning_rule"] == "backprop", "value"])
+    assert bars["other models"] == [0.05]
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["layer1", "layer2", "pixels"]
+    (band,), (null,) = drawn(figure, "ceiling"), drawn(figure, "ceiling-null")
     assert (band.get_y(), band.get_y() + band.get_height()) == pytest.approx((0.4, 0.6))
+    assert null.get_ydata()[0] == 0.2
+    (star,) = [text for text in figure.axes[0].texts if text.get_text() == "*"]
+    assert star.xy[1] == pytest.approx(rows["ci_high"].iloc[0])
 
 
 def test_without_a_ceiling_no_band_is_drawn():
@@ -107,13 +114,40 @@ def test_without_a_ceiling_no_band_is_drawn():
     assert not drawn(similarity.draw_regions(rows), "ceiling")
 
 
-def test_the_time_course_marks_only_what_is_significant():
-    rows = rsa_rows([0.1, 0.2])
-    rows.loc[(rows["time_s"] == 0.2) & (rows["learning_rule"] == "backprop"), "p_corrected"] = 0.01
-    figure = similarity.draw_timecourse(rows)
-    assert len(figure.axes) == 2
-    points = np.concatenate([c.get_offsets() for c in figure.axes[0].collections if c.get_gid() != "ceiling"])
-    np.testing.assert_allclose(points[:, 0], [0.2])
+def test_the_time_course_shades_its_stretches_and_tells_their_p():
+    rows = rsa_rows([0.1, 0.2, 0.3])
+    told = {"series": "backprop", "layer": "layer1", "start_s": 0.2, "end_s": 0.3, "p": 0.01}
+    figure = similarity.draw_timecourse(rows, pd.DataFrame([told]))
+    (bar,) = drawn(figure, "stretch")
+    np.testing.assert_allclose(bar.get_xdata(), [0.15, 0.35])
+    (shade,) = drawn(figure, "shade")
+    assert shade.get_paths()[0].vertices[:, 0].min() == pytest.approx(0.2)
+    assert [[text.get_text() for text in axis.texts] for axis in figure.axes] == [["p = 0.01"], []]
+    assert len(drawn(figure, "interval")) == 4 and len(drawn(figure, "ceiling")) == 2
+    assert not drawn(similarity.draw_timecourse(rows, pd.DataFrame([told])[:0]), "stretch")
+
+
+def test_shared_variance_stays_below_what_the_region_explains_and_rules_look_as_elsewhere():
+    rows = rsa_rows([0.1, 0.2, 0.3])
+    rows = rows[rows["layer"] == "layer1"].assign(limit=0.5, series=lambda table: table["learning_rule"])
+    plain = rows[rows["learning_rule"] == "backprop"].assign(learning_rule=None, series="category")
+    told = {"series": "backprop", "region": "region", "start_s": 0.1, "end_s": 0.1, "p": 0.04}
+    figure = similarity.draw_fusion(pd.concat([rows, plain]), pd.DataFrame([told]))
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    assert lines["backprop"].get_color() == COLOURS[0] and lines["untrained"].get_marker() == "x"
+    np.testing.assert_allclose(lines["category"].get_ydata(), plain["value"])
+    (limit,) = drawn(figure, "limit")
+    assert limit.get_paths()[0].vertices[:, 1].max() == 0.5
+    assert [text.get_text() for text in figure.axes[0].texts] == ["p = 0.04"]
+
+
+def test_a_map_puts_layers_of_a_rule_in_order_and_names_the_brain():
+    points = pd.DataFrame({"x": [0.0, 1, 2, 3], "y": [0.0, 1, 0, 1], "name": ["V1", "a", "b", "pixels"]})
+    points = points.assign(kind=["brain", "network", "network", "model"], layer=[None, "layer1", "layer2", None])
+    figure = similarity.draw_map(points.assign(learning_rule=[None, "oja", "oja", None]))
+    (line,) = drawn(figure, "rule-oja")
+    assert line.get_xdata().tolist() == [1, 2] and line.get_marker() == "o"
+    assert sorted(text.get_text() for text in figure.axes[0].texts) == ["1", "2", "V1", "pixels"]
 
 
 def test_seeds_are_averaged():
@@ -122,7 +156,9 @@ def test_seeds_are_averaged():
 
 
 def test_rdms_are_ranks_with_an_empty_diagonal():
-    figure = similarity.draw_rdms(np.array([[0.1, 0.9, 0.5]]), ["one"])
+    figure = similarity.draw_rdms(np.array([[0.1, 0.9, 0.5]]), ["one"], [("a", 1), ("b", 2)])
+    assert [line.get_ydata()[0] for line in drawn(figure, "border")] == [0.5]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["a", "b"]
     shown = figure.axes[0].images[0].get_array()
     np.testing.assert_array_equal(shown, [[0, 1, 3], [1, 0, 2], [3, 2, 0]])
 
@@ -164,6 +200,9 @@ def test_series_differ_in_grey_too():
     styles = series_styles(["a", "b", "c", "untrained"])
     assert len({style["marker"] for style in styles.values()}) == 4
     assert len({str(style["linestyle"]) for style in styles.values()}) == 4
+    bars = bar_styles(["a", "b", "c", "untrained"])
+    assert len({(style["hatch"], style["facecolor"]) for style in bars.values()}) == 4
+    assert len({bars[name]["hatch"] for name in "abc"}) == 3
     contrast = [1.05 / (np.dot(colors.to_rgb(c), [0.2126, 0.7152, 0.0722]) + 0.05) for c in COLOURS]
     assert min(contrast) > 1.3
 

@@ -12,6 +12,8 @@ from brainlm.errors import ConfigError, DataError
 from brainlm.io.activity import save_arrays
 from brainlm.io.bids import COLUMNS as INDEX
 from brainlm.io.store import save_table
+from brainlm.report.page import Section
+from brainlm.steps._report_rdms import rdm_blocks
 from brainlm.steps._rsa_results import COLUMNS, RULE_COLUMNS
 from brainlm.steps.rsa_group import rsa_group
 from brainlm.steps.rsa_segments import rsa_segments
@@ -153,6 +155,25 @@ def test_the_group_keeps_the_segments_that_all_heard_and_tells_the_others(study,
     found[0] = run(tmp_path, study, "01", kept=np.arange(N - 3))
     with pytest.raises(DataError, match="at least 4 segments that all subjects heard, got 1 of 24"):
         rsa_group(rdms=[rdms for *_, rdms in found], settings=SETTINGS, seed=0, **files)
+
+
+def test_the_group_s_page_shows_the_segments_that_all_have(study, tmp_path, monkeypatch):
+    (tmp_path / "rsa").mkdir()
+    for subject, kept in (("01", None), ("02", np.arange(3, N))):
+        rows, _, rdms = run(tmp_path, study, subject, kept=kept)
+        rdms.rename(tmp_path / "rsa" / f"sub-{subject}_modality-fmri_segments_rdms.npz")
+    section, told = Section("x"), []
+    monkeypatch.setattr(
+        Section, "_add_figure", lambda self, kind, stored, block, numbers: told.append((block, numbers))
+    )
+    rdm_blocks(section, rows, tmp_path, ["01", "02"], "segments")
+    (matrices, pairs), (plane, points) = told
+    assert section.blocks[0]["text"] == f"Matrices are of the {N - 3} segments that all subjects have."
+    assert f"of {N - 3} conditions, ordered by story: fox (10), owl ({14 - 3})" in matrices["alt"]
+    assert len(pairs) == (N - 3) * (N - 4) // 2 and "means of ranks over 2 subjects" in matrices["caption"]
+    assert points["kind"].tolist() == ["brain"] * 2 + ["network"] * 4 and "signal: backprop layer2" in plane["alt"]
+    assert rdm_blocks(section, rows, tmp_path, ["03"], "segments") is None
+    assert section.blocks[-1]["text"] == "The dissimilarity matrices themselves were not kept."
 
 
 def test_stories_heard_twice_are_runs_and_crossnobis_asks_for_them(study, tmp_path):
