@@ -101,7 +101,7 @@ def _estimate(run: Run, conditions: tuple[str, ...], estimator: str, noise: str)
 def _eeg(rows, events, conditions, bids_root: Path, derivatives: Path, settings) -> tuple[dict, dict]:
     stems = [derivatives / "brainlm-eeg" / name for name in rows["recording"]]
     raws = [load_clean(stem.with_name(f"{stem.name}_desc-preproc_eeg.fif")) for stem in stems]
-    electrodes, lost = _common_electrodes(raws, rows["subject"].iloc[0])
+    electrodes, lost = good_electrodes(raws, rows["subject"].iloc[0])
     values, dropped = [], []
     for name, raw, table in zip(rows["recording"], raws, events, strict=True):
         try:
@@ -122,7 +122,7 @@ def _plain(rows: list[dict]) -> list[dict]:
     return [{name: value for name, value in row.items() if value == value} for row in rows]
 
 
-def _common_electrodes(raws: list, subject: str) -> tuple[list[str], list[str]]:
+def good_electrodes(raws: list, subject: str) -> tuple[list[str], list[str]]:
     """EEG channels that are there and good in all runs, in the first run's order, and those that are not."""
     good = [[raw.ch_names[pick] for pick in mne.pick_types(raw.info, eeg=True)] for raw in raws]
     present = [name for raw in raws for name in raw.copy().pick("eeg", exclude=[]).ch_names]

@@ -27,7 +27,7 @@ def cut_segments(words: pd.DataFrame, length_s: float | None) -> tuple[pd.DataFr
     if len(edges) < 3:
         raise ValueError(f"{end:g} s hold {max(0, len(edges) - 1)} segments; expected two or more. Cut it finer.")
     counts = words["text"].map(lambda text: len(tokenize(text))).to_numpy()
-    tokens = np.bincount(_segment_of(words, edges), counts, minlength=len(edges))[: len(edges) - 1].astype(int)
+    tokens = np.bincount(segment_of(words, edges), counts, minlength=len(edges))[: len(edges) - 1].astype(int)
     table = pd.DataFrame({"onset": edges[:-1], "duration": np.diff(edges), "tokens": tokens})
     return table, end - float(edges[-1])
 
@@ -50,7 +50,7 @@ def describe_segments(words: dict[str, pd.DataFrame], pieces: pd.DataFrame) -> p
     for story, part in pieces.groupby("story", sort=False):
         table = words[str(story)]
         edges = np.append(part["onset"], part["onset"].iloc[-1] + part["duration"].iloc[-1])
-        own = _segment_of(table, edges)
+        own = segment_of(table, edges)
         tokens += [
             [token for text in table.loc[own == i, "text"] for token in tokenize(text)] for i in range(len(part))
         ]
@@ -63,7 +63,7 @@ def describe_segments(words: dict[str, pd.DataFrame], pieces: pd.DataFrame) -> p
     )
 
 
-def _segment_of(words: pd.DataFrame, edges: np.ndarray) -> np.ndarray:
+def segment_of(words: pd.DataFrame, edges: np.ndarray) -> np.ndarray:
     """The segment that each word starts in; those before the first edge or after the last have -1 or the last place."""
     return np.searchsorted(edges, words["onset"], side="right") - 1
 

@@ -106,8 +106,9 @@ def test_what_cannot_read_or_was_not_heard_stops_before_any_job():
         check_readers(config, story)
     config["learning"] = {"networks": ["textcnn"], "data": {"textcnn": text}}
     check_readers(config, story)
-    with pytest.raises(ConfigError, match="learning.data.textcnn.rsa: expected fMRI runs of a task of use story"):
-        check_readers(config, story.assign(modality="eeg"))
+    check_readers(config, story.assign(modality="eeg"))
+    with pytest.raises(ConfigError, match="learning.data.textcnn.rsa: expected runs of a task of use story"):
+        check_readers(config, story.assign(use="conditions"))
     config["rsa"]["comparison"] = "whitened_cosine"
     with pytest.raises(ConfigError, match=r"where rsa.segments.controls are regressed out 'whitened_cosine'"):
         check_readers(config, story)
