@@ -33,7 +33,7 @@ def check_table(config: dict, table: pd.DataFrame) -> None:
     ConfigError, DataError
         As the checks of decoding, epochs, networks that read, and RSA.
     """
-    for check in (check_decoding, check_epochs, check_readers, check_rsa):
+    for check in (check_decoding, check_epochs, check_readers, check_rsa, check_fusion):
         check(config, table)
 
 
@@ -80,6 +80,27 @@ def check_epochs(config: dict, table: pd.DataFrame) -> None:
             )
 
 
+def check_fusion(config: dict, table: pd.DataFrame) -> None:
+    """Stop before any job where fusion of EEG and fMRI is asked for that the study cannot give.
+
+    Raises
+    ------
+    ConfigError
+        If a modality has no conditions, there is no model, or the comparison has no variances.
+    """
+    if not config["rsa"]["fusion"]:
+        return
+    choose("rsa.comparison where rsa.fusion is true,", config["rsa"]["comparison"], ["pearson", "spearman"])
+    found = set(table.loc[table["use"] == "conditions", "modality"])
+    if found != {"fmri", "eeg"}:
+        raise ConfigError(
+            "rsa.fusion: expected fMRI and EEG runs of tasks of use conditions, got "
+            f"{' and '.join(sorted(found)) or 'none'}. Set it to false."
+        )
+    if not config["learning"]["learning_rules"] and not config["rsa"]["models"]:
+        raise ConfigError("rsa.fusion: expected models (learning.learning_rules or rsa.models), got none.")
+
+
 def check_readers(config: dict, table: pd.DataFrame) -> None:
     """Stop before any job where a network shall read stories that it cannot read, or that nobody heard.
 
@@ -92,9 +113,9 @@ def check_readers(config: dict, table: pd.DataFrame) -> None:
     readers = [name for name in config["learning"]["networks"] if is_reader(data.get(name))]
     for name in readers:
         choose(f"network with learning.data.{name}.rsa, which would read stories,", name, READERS)
-    if readers and not ((table["use"] == "story") & (table["modality"] == "fmri")).any():
+    if readers and not (table["use"] == "story").any():
         raise ConfigError(
-            f"learning.data.{readers[0]}.rsa: expected fMRI runs of a task of use story, which the network would read, "
+            f"learning.data.{readers[0]}.rsa: expected runs of a task of use story, which the network would read, "
             "got none. Leave rsa out."
         )
     if readers and config["rsa"]["segments"]["controls"]:

@@ -23,7 +23,7 @@ GROUPS = {
     ),
     "Learning rules and RSA": (
         *("train_network", "patterns", "segments", "segment_texts", "read_segments"),
-        *("rsa", "rsa_segments", "rsa_group", "searchlight", "searchlight_group"),
+        *("rsa", "rsa_segments", "rsa_group", "rsa_fusion", "searchlight", "searchlight_group"),
     ),
     "Tables and pages": ("tables", "report_subject", "report_group"),
 }
@@ -87,6 +87,8 @@ OPTIONS = {
     "rsa_segments.activities": ("activities of networks that read the segments", f"{LESSON}/segments.npz"),
     "rsa_segments.out": ("rows to write (TSV)", f"{TINY}/rsa/sub-01_modality-fmri_segments_rsa.tsv"),
     "rsa.out": ("rows to write (TSV)", f"{TINY}/rsa/sub-01_modality-fmri_rsa.tsv"),
+    "rsa_fusion.out": ("rows to write (TSV)", f"{TINY}/rsa/sub-01_fusion.tsv"),
+    "rsa_fusion.subject": ("label without sub-, or group", "01"),
     "rsa_group.out": ("rows to write (TSV)", f"{TINY}/rsa/group_rsa.tsv"),
     "rows": ("tables of every subject's searchlight", f"{TINY}/rsa/sub-01_modality-fmri_searchlight.tsv"),
     "score_decoder.out": ("rows to write (TSV)", f"{TINY}/decoding/sub-01_scores.tsv"),

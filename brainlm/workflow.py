@@ -36,12 +36,12 @@ SCORES = "decoding/sub-{subject}_modality-{modality}_protocol-{protocol}_seed-{s
 NETWORK = "learning/network-{network}_rule-{learning_rule}_protocol-{protocol}_seed-{seed}"
 RESPONSES = "responses/sub-{subject}_responses"
 BRAIN = "rsa/sub-{subject}_modality-{modality}"
+FUSION = "rsa/{who}_fusion.tsv"  # who: sub-01 or group
 SEARCHLIGHT = f"{BRAIN}_searchlight"
 GROUP_SEARCHLIGHT = "rsa/group_searchlight"
 
 # a pattern of BIDS names, not a list of all recordings: jobs match it thousands of times
 RECORDING = r"sub-[A-Za-z0-9]+/(?:ses-[A-Za-z0-9]+/)?(?:func|eeg)/sub-[^/]+?"
-
 PLANNED = ["recording", "modality", "subject", "task", "story", "use"]  # known before a simulated study is made
 
 
@@ -288,13 +288,20 @@ class Plan:
             }
         )
 
-    def brains(self, pattern: str) -> list[str]:
-        """A file of every subject and modality with conditions; none where there is no model to compare with."""
+    def brains(self, pattern: str, who: str = "group") -> list[str]:
+        """A file of every modality and subject (or one: sub-01) with conditions; none without a model to compare."""
         if not self.models("") and not self.config["rsa"]["models"]:
             return []
-        rows = self.table[self.table["use"] == "conditions"]
+        rows = self._select(use="conditions", **({} if who == "group" else {"subject": who.removeprefix("sub-")}))
         pairs = sorted(set(zip(rows["subject"], rows["modality"], strict=True)))
         return [pattern.format(subject=subject, modality=modality) for subject, modality in pairs]
+
+    def fusions(self, pattern: str) -> list[str]:
+        """A file of every subject with conditions in fMRI and EEG and of the group, where fusion is asked for."""
+        if not self.config["rsa"]["fusion"] or not self.brains(""):
+            return []
+        both = self._select(use="conditions").groupby("subject")["modality"].nunique() == 2
+        return [pattern.format(who=who) for who in (*(f"sub-{name}" for name in both.index[both]), "group")]
 
     def searchlights(self, pattern: str) -> list[str]:
         """A file of every subject with conditions in fMRI, where a searchlight is asked for."""
@@ -309,10 +316,11 @@ class Plan:
         return lit if len(lit) >= FEWEST_SUBJECTS and self.config["fmri"]["grid"] == "template" else []
 
     def listeners(self, pattern: str) -> list[str]:
-        """A file of every subject who heard a story in fMRI; none where no network is trained."""
-        rows = self.table[(self.table["use"] == "story") & (self.table["modality"] == "fmri")]
-        subjects = sorted(set(rows["subject"])) if self.models("") or self.readers("") else []
-        return [pattern.format(subject=subject, modality="fmri") for subject in subjects]
+        """A file of every subject who heard a story in fMRI (in EEG where networks read it); none without networks."""
+        told = ["fmri", "eeg"] if self.readers("") else ["fmri"] if self.models("") else []
+        rows = self.table[(self.table["use"] == "story") & self.table["modality"].isin(told)]
+        pairs = sorted(set(zip(rows["subject"], rows["modality"], strict=True)))
+        return [pattern.format(subject=subject, modality=modality) for subject, modality in pairs]
 
     def readings(self, pattern: str) -> list[str]:
         """The same where networks read the stories' segments."""

@@ -19,10 +19,15 @@ class Clusters:
     labels: Int[np.ndarray, " points"]
     masses: Float[np.ndarray, " clusters"]
     p: Float[np.ndarray, " clusters"]
+    largest: Float[np.ndarray, " draws"]  # mass in each draw
 
-    def p_of_points(self) -> Float[np.ndarray, " points"]:
-        """p of the cluster that each point is in; 1 outside: it speaks of clusters, never of a point alone."""
-        return np.concatenate([[1.0], self.p])[self.labels]
+    def p_of_points(self, largest: Float[np.ndarray, " draws"] | None = None) -> Float[np.ndarray, " points"]:
+        """p of the cluster that each point is in; 1 outside: it speaks of clusters, never of a point alone.
+
+        ``largest``, if given, are the largest masses over this and other tests, for which p is corrected then.
+        """
+        p = self.p if largest is None else _exceeded(self.masses, largest)
+        return np.concatenate([[1.0], p])[self.labels]
 
 
 def cluster_test(
@@ -64,10 +69,15 @@ def clusters_above(
     """
     structure = ndimage.generate_binary_structure(mask.ndim, mask.ndim) if neighbours is None else neighbours
     labels, masses = _masses(excess, mask, structure)
+    masses = np.array(masses, dtype=float)
     largest = np.array([max(_masses(draw, mask, structure)[1], default=0.0) for draw in null])
+    return Clusters(labels, masses, _exceeded(masses, largest, complete), largest)
+
+
+def _exceeded(masses: np.ndarray, largest: np.ndarray, complete: bool = False) -> Float[np.ndarray, " clusters"]:
     extra = 0 if complete else 1
-    p = [(extra + (largest >= mass * (1 - ROUNDING)).sum()) / (len(largest) + extra) for mass in masses]
-    return Clusters(labels, np.array(masses), np.array(p))
+    counts = [(largest >= mass * (1 - ROUNDING)).sum() for mass in masses]
+    return (extra + np.array(counts, dtype=float)) / (len(largest) + extra)
 
 
 def _masses(above: np.ndarray, mask: np.ndarray, structure: np.ndarray) -> tuple[np.ndarray, list[float]]:

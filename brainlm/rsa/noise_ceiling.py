@@ -43,7 +43,7 @@ def noise_ceiling(rdms: Float[np.ndarray, "subjects pairs"], comparison: str) ->
     n = len(rdms)
     if n < 2:
         raise ValueError(f"A noise ceiling over subjects needs at least 2; got {n}.")
-    pooled = _poolable(rdms, comparison)
+    pooled = poolable(rdms, comparison)
     total = pooled.sum(0)
     upper = compare(rdms, total[None] / n, comparison).mean()
     others = [
@@ -171,7 +171,7 @@ def _shuffled(rdms: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.take_along_axis(rdms, permute_pairs(rdms.shape[1], len(rdms), rng), axis=1)
 
 
-def _poolable(rdms: np.ndarray, comparison: str) -> np.ndarray:
+def poolable(rdms: np.ndarray, comparison: str) -> np.ndarray:
     """RDMs whose mean is nearest to all: of unit length, or ranks (for Kendall too, whose signs make no RDM).
 
     Ranks stay whole or half numbers, so that equal sums are exact ties and no rounding puts them into an order.

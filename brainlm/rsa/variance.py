@@ -53,7 +53,13 @@ def commonality(
     over_time, regions, theories = (prepare(rdms) for rdms in (eeg, fmri, models))
     by_region = (regions @ over_time.T)[None]
     by_model = (theories @ over_time.T)[:, None]
-    between = (theories @ regions.T)[..., None]
+    return shared(by_region, by_model, (theories @ regions.T)[..., None])
+
+
+def shared(
+    by_region: Float[np.ndarray, "*#many"], by_model: Float[np.ndarray, "*#many"], between: Float[np.ndarray, "*#many"]
+) -> Float[np.ndarray, "*many"]:
+    """Variance that a region and a model explain in common, from their correlations with EEG and with each other."""
     both = by_region**2 + by_model**2 - 2 * by_region * by_model * between
     same = 1 - between**2 < 1e-12  # region and model are one: both explain what one does
     both = np.where(same, by_region**2, both / np.where(same, 1, 1 - between**2))

@@ -11,6 +11,7 @@ from brainlm.io.reports import load_result_table
 from brainlm.io.store import atomic
 from brainlm.report.page import Section, render
 from brainlm.report.sentences import group_headline, zero_shot_sentence
+from brainlm.steps._report_fusion import fusion_sections
 from brainlm.steps._report_learning import learning_section
 from brainlm.steps._report_quality import limits_section, methods_section, provenance_sections, quality_sections
 from brainlm.steps._report_rsa import rsa_sections
@@ -18,7 +19,7 @@ from brainlm.steps._report_searchlight import other_models_section, searchlight_
 from brainlm.steps._report_word_rate import word_rate_sections
 from brainlm.steps.report_subject import stamps
 
-TABLES = ("decoding", "selector", "learning", "rsa", "rsa_rules", "rsa_searchlight", "quality")
+TABLES = ("decoding", "selector", "learning", "rsa", "rsa_rules", "rsa_fusion", "rsa_searchlight", "quality")
 SHORT = {
     "gain": "gain",
     "identification_rank": "rank",
@@ -39,9 +40,9 @@ def report_group(*, results: Path, out: Path) -> None:
     """Write one self-contained HTML page over all subjects: decoding, learning rules, RSA, runs by quality."""
     tables = {name: load_result_table(results, name) for name in TABLES}
     decoding, quality, rsa = tables["decoding"], tables["quality"], tables["rsa"]
-    group, rules, lit = (
+    group, lit = (
         table[table["subject"] == "group"] if "subject" in table else table
-        for table in (rsa, tables["rsa_rules"], tables["rsa_searchlight"])
+        for table in (rsa, tables["rsa_searchlight"])
     )
     subjects = sorted(set(quality["subject"])) if "subject" in quality else []
     kinds = set() if decoding.empty else {"labels" if "accuracy" in set(decoding["metric"]) else "story"}
@@ -53,9 +54,10 @@ def report_group(*, results: Path, out: Path) -> None:
         _selector_section(tables["selector"]),
         *word_rate_sections(results),
         learning_section(tables["learning"], results),
-        *rsa_sections(group, rules, results, "group"),
+        *rsa_sections(rsa, tables["rsa_rules"], results, "group"),
         *other_models_section(group, "group"),
         *searchlight_sections(lit, results, "group"),
+        *fusion_sections(tables["rsa_fusion"], "group"),
         *quality_sections(quality, results, ranked=True),
         *provenance_sections(results, files, decoding, "report_group"),
         methods_section(results, subjects, kinds, group, has_eeg),

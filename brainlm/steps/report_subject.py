@@ -11,11 +11,12 @@ from brainlm.report.page import Section, render
 from brainlm.report.sentences import headline, other_seeds_sentence
 from brainlm.steps._report_decoding import decoding_sections, find_decoded
 from brainlm.steps._report_eeg_quality import eeg_quality_sections
+from brainlm.steps._report_fusion import fusion_sections
 from brainlm.steps._report_quality import limits_section, methods_section, provenance_sections, quality_sections
 from brainlm.steps._report_rsa import rsa_sections
 from brainlm.steps._report_searchlight import other_models_section, searchlight_sections
 
-TABLES = ("decoding", "selector", "quality", "rsa", "rsa_rules", "rsa_searchlight")
+TABLES = ("decoding", "selector", "quality", "rsa", "rsa_rules", "rsa_fusion", "rsa_searchlight")
 
 
 def report_subject(*, results: Path, subject: str, out: Path) -> None:
@@ -42,9 +43,10 @@ def report_subject(*, results: Path, subject: str, out: Path) -> None:
     sections += [
         *quality_sections(own["quality"], results),
         *eeg_quality_sections(results, subject),
-        *rsa_sections(own["rsa"], own["rsa_rules"], results, subject),
+        *rsa_sections(tables["rsa"], tables["rsa_rules"], results, subject),
         *other_models_section(own["rsa"], subject),
         *searchlight_sections(own["rsa_searchlight"], results, subject),
+        *fusion_sections(tables["rsa_fusion"], subject),
         *provenance_sections(results, files, own["decoding"], "report_subject"),
         methods_section(results, [subject], {f["kind"] for g in groups for f in g.facts}, own["rsa"], _has_eeg(own)),
         limits_section(),

@@ -11,10 +11,10 @@ from brainlm.decoding.statistics import holm
 from brainlm.io.fmri import load_volume
 from brainlm.io.store import load_json, read_index, save_json, save_table
 from brainlm.steps._rsa_results import COLUMNS as RSA_COLUMNS
-from brainlm.steps._rsa_results import RULE_COLUMNS
+from brainlm.steps._rsa_results import FUSION_COLUMNS, RULE_COLUMNS
 from brainlm.steps._searchlight_maps import COLUMNS as SEARCHLIGHT_COLUMNS
 from brainlm.steps.score_decoder import COLUMNS as DECODING_COLUMNS
-from brainlm.workflow import BRAIN, GROUP_SEARCHLIGHT, NETWORK, SCORES, SEARCHLIGHT, UNIT, Plan
+from brainlm.workflow import BRAIN, FUSION, GROUP_SEARCHLIGHT, NETWORK, SCORES, SEARCHLIGHT, UNIT, Plan
 
 SELECTOR_COLUMNS = [
     *("dataset", "subject", "fold", "seed", "modality", "protocol", "beta", "threshold", "auc", "precision_at_100"),
@@ -31,7 +31,7 @@ TIMING_COLUMNS = [
 
 
 def tables(*, results: Path, index: Path, settings: dict, out: Path) -> None:
-    """Write selector, decoding, learning, rsa, rsa_rules, rsa_searchlight, quality and timing (TSV) under ``out``.
+    """Write selector, decoding, learning, rsa and its kin, quality and timing (TSV) under ``out``.
 
     ``settings`` is the whole config, written beside ``out``: results that it no longer asks for stay on disk and out of
     the tables. A column that a study cannot fill is n/a.
@@ -50,6 +50,8 @@ def tables(*, results: Path, index: Path, settings: dict, out: Path) -> None:
     )
     for name, ending, columns in (("rsa", "rsa", RSA_COLUMNS), ("rsa_rules", "rules", RULE_COLUMNS)):
         _write(out / f"{name}.tsv", _rows([path.with_name(f"{path.name}_{ending}.tsv") for path in brains]), columns)
+    fusions = [results / name for name in plan.fusions(FUSION)]
+    _write(out / "rsa_fusion.tsv", _rows(fusions), FUSION_COLUMNS)
     lit = plan.searchlights(SEARCHLIGHT) + ([GROUP_SEARCHLIGHT] if plan.group_searchlight("") else [])
     _write(out / "rsa_searchlight.tsv", _rows([results / f"{name}.tsv" for name in lit]), SEARCHLIGHT_COLUMNS)
     _write(out / "quality.tsv", _quality(results, runs), QUALITY_COLUMNS)

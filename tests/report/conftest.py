@@ -12,6 +12,10 @@ from matplotlib.figure import Figure
 from brainlm.config import SCHEMA, fill_config
 from brainlm.preprocess.confounds import measure_confounds
 from brainlm.preprocess.quality import summarize
+from brainlm.rsa.brains import Brains
+from brainlm.rsa.models import NAMES, Models
+from brainlm.steps._rsa_results import Compared, save_compared
+from brainlm.steps.rsa_fusion import rsa_fusion
 
 SHAPE = (11, 13, 11)
 AFFINE = np.array([[16.0, 0, 0, -80], [0, 16, 0, -114], [0, 0, 16, -62], [0, 0, 0, 1]])
@@ -131,27 +135,43 @@ def rule_rows(subject: str, modality: str) -> list[dict]:
     base = {"dataset": "made up", "subject": subject, "modality": modality, "stimuli": "conditions", "network": "mlp"}
     base |= {"layer": "layer1", "factors": "conditions seeds", "n_seeds": 3, "note": np.nan}
     base |= {"region": "early", "time_s": np.nan} if modality == "fmri" else {"region": "sensors", "time_s": 0.1}
+    chosen = {"layer": "chosen", "value": 0.2, "ci_low": 0.1, "ci_high": 0.3, "p": 0.01, "p_corrected": 0.02}
+    best = [base | chosen | {"learning_rule": "backprop", "chosen": "layer1 1, layer2 3"}]
+    best.append(base | chosen | {"learning_rule": "backprop", "minus": "oja", "p_corrected": 0.04})
     pairs = {("backprop", "oja"): 0.03, ("backprop", "untrained"): 0.01, ("oja", "untrained"): 0.6}
-    return [
+    return best + [
         base
         | {"learning_rule": rule, "minus": minus, "value": 0.1, "ci_low": 0, "ci_high": 0.2, "p": p, "p_corrected": p}
         for (rule, minus), p in pairs.items()
     ]
 
 
-def save_rdms(results: Path, subject: str) -> None:
-    random = np.random.default_rng(0)
-    names = {"network": ["mlp", "mlp", "n/a"], "learning_rule": ["oja", "oja", "n/a"], "seed": ["0", "0", "n/a"]}
-    names |= {"model": ["network", "network", "pixels"], "layer": ["layer1", "layer2", "n/a"]}
-    np.savez(
-        results / "rsa" / f"sub-{subject}_modality-fmri_rdms.npz",
-        rdms=random.random((2, 15)),
-        region=np.array(["early", "late"]),
-        time_s=np.full(2, np.nan),
-        conditions=np.array(list("abcdef")),
-        model_rdms=random.random((3, 15)),
-        **{f"model_{name}": np.array(values) for name, values in names.items()},
-    )
+def save_rdms(results: Path, subject: str, modality: str = "fmri") -> None:
+    random, conditions = np.random.default_rng(int(subject)), tuple("abcdef")
+    names = [("mlp", "oja", "network", "0", "layer1"), ("mlp", "oja", "network", "0", "layer2")]
+    names += [("mlp", "untrained", "network", "0", "layer1"), (None, None, "pixels", None, None)]
+    models = Models(np.random.default_rng(9).random((4, 15)), pd.DataFrame(names, columns=NAMES), conditions)
+    places = {"region": ["early", "late"], "time_s": np.nan}
+    if modality == "eeg":
+        places = {"region": "sensors", "time_s": [-0.1, 0.1, 0.2]}
+    rows = pd.DataFrame(places)
+    brains = Brains(random.random((len(rows), 15)), random.random((len(rows), 2, 15)), rows, conditions)
+    path = results / "rsa" / f"sub-{subject}_modality-{modality}_rdms.npz"
+    about = {"dataset": "made up", "subject": subject, "modality": modality, "stimuli": "conditions"}
+    about |= {"measure": "crossnobis", "network_measure": "correlation", "comparison": "spearman"}
+    save_compared(path, Compared(brains, models, None, tuple("xyxyxy")), about)
+
+
+def save_fusion(results: Path) -> None:
+    """Of the group, in which EEG of one subject is held against fMRI of two, and of that subject."""
+    settings = {"comparison": "spearman", "correction": "max_statistic", "n_permutations": 39}
+    parts = []
+    for who in ("01", "group"):
+        out = results / "rsa" / f"{who}_fusion.tsv"
+        rdms = sorted((results / "rsa").glob("sub-*_rdms.npz"))
+        rsa_fusion(rdms=rdms, subject=who, settings=settings, seed=0, out=out)
+        parts.append(pd.read_csv(out, sep="\t", dtype=str, keep_default_na=False))
+    save(results / "tables" / "rsa_fusion.tsv", pd.concat(parts))
 
 
 def quality_rows(subject: str) -> list[dict]:
@@ -255,6 +275,9 @@ def make_study(tmp_path: Path) -> Path:
     for subject, protocol in (("01", "within"), ("02", "within"), ("02", "zero_shot")):
         save_unit(results, subject, protocol, "story")
     save_rdms(results, "01")
+    save_rdms(results, "02")
+    save_rdms(results, "01", "eeg")
+    save_fusion(results)
     (results / "language_model").mkdir()
     shares = np.where(np.isin(WORDS, ["the", "a", "and", "was"]), 0.05, 0.001)
     np.savez(results / "language_model" / "embedding.npz", share_tokens=np.array(WORDS), shares=shares)
@@ -270,7 +293,7 @@ def label_study(tmp_path: Path) -> Path:
     quality = pd.DataFrame(quality_rows("001")).query("modality == 'fmri'")
     save(results / "tables" / "quality.tsv", quality)
     save_runs(results, quality)
-    for name in ("selector", "learning", "rsa", "rsa_rules", "rsa_searchlight"):
+    for name in ("selector", "learning", "rsa", "rsa_rules", "rsa_fusion", "rsa_searchlight"):
         save(
             results / "tables" / f"{name}.tsv",
             pd.DataFrame(columns=["dataset", "subject", "modality", "protocol", "seed"]),

@@ -71,6 +71,7 @@ def results(tmp_path_factory) -> Path:
         "learning",
         "rsa",
         "rsa_rules",
+        "rsa_fusion",
         "rsa_searchlight",
     ):  # nothing but preprocessing in this study
         save_table(

@@ -108,7 +108,7 @@ def test_every_part_stands_in_order(drawn):
     titles = [re.sub("<.*?>", "", title) for title in re.findall(r"<h[23] .*?</h[23]>", page.html)]
     parts = ["Decoding within", "What was said", "Identification", "Where the", "The selector", "Controls", "Training"]
     parts += ["Split audit", "Quality", "Quality: fMRI", "Quality: EEG", "Which learning rule", "RSA with fMRI"]
-    parts += ["RSA with EEG", "Provenance", "Config", "Checksums", "Methods", "Limits"]
+    parts += ["RSA with EEG", "fMRI and EEG together", "Provenance", "Config", "Checksums", "Methods", "Limits"]
     assert [title.startswith(part) for title, part in zip(titles, parts, strict=True)] == [True] * len(parts)
     assert "No fitted object saw a test recording" in page.plain
     assert "the fan was on" in page.plain
@@ -167,7 +167,9 @@ def test_the_group_counts_subjects_and_ranks_runs(drawn):
     assert len(worst) == 6 and worst == sorted(worst, reverse=True)
 
 
-@pytest.mark.parametrize("name", ["decoding", "selector", "quality", "rsa", "rsa_rules", "rsa_searchlight"])
+@pytest.mark.parametrize(
+    "name", ["decoding", "selector", "quality", "rsa", "rsa_rules", "rsa_fusion", "rsa_searchlight"]
+)
 def test_a_missing_table_stops_with_one_line(study, name):
     (study / "tables" / f"{name}.tsv").unlink()
     with pytest.raises(DataError, match=f"tables/{name}.tsv: expected the table {name}, found none") as error:
@@ -199,6 +201,23 @@ def test_minutes_of_adaptation_make_a_curve_from_zero_shot_on(study, undrawn):
     link = re.search(r'href="data:[^,"]*,([^"]*)" download="[^"]*adaptation.tsv"', page_of(study, None).html)
     table = pd.read_csv(io.BytesIO(base64.b64decode(link[1])), sep="\t")
     assert sorted(set(table["minutes_own"])) == [0, 5, 15] and set(table["subject"]) == {int(own["subject"].iloc[0])}
+
+
+def test_matrices_maps_and_chosen_layers_stand_on_the_pages(drawn):
+    told = drawn["01"].plain
+    assert "5 dissimilarity matrices of 6 conditions, ordered by category: x (3), y (3)" in told
+    assert "Each rule at the layer chosen on other conditions" in told and "layer1 1, layer2 3" in told
+    assert "1 of 1 differences are clear: backprop less oja (mlp)" in told
+    assert "Stretches of time with corrected p < 0.05; p: the smallest p in it" in told
+    images = {image["alt"].split(".")[0]: image for image in drawn[None].images}
+    assert (
+        "Map of brain and layers of mlp" in images and "brains are means of ranks over 2 subjects" in drawn[None].plain
+    )
+    assert "This subject's EEG, held against its own fMRI: spearman similarity" in told
+    assert "EEG of 1 subject, each held against the mean fMRI RDM of 2" in drawn[None].plain
+    assert any(alt.startswith("Variance that EEG shares with each region through mlp") for alt in images)
+    assert "fMRI and EEG together" not in drawn["02"].plain
+    assert "The dissimilarity matrices themselves were not kept." not in drawn["02"].plain
 
 
 def test_an_unknown_subject_stops_with_one_line(study):

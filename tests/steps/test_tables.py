@@ -14,7 +14,7 @@ SETTINGS = {
     "evaluation": {"protocols": {"within": "all"}, "seeds": [0]},
     "eeg_decoder": {"protocols": {}},
     "learning": {"networks": ["mlp"], "learning_rules": ["oja"], "seeds": [0], "protocols": ["matched"], "data": {}},
-    "rsa": {"checkpoint": "final", "models": {}, "searchlight": {"radius_mm": None}},
+    "rsa": {"checkpoint": "final", "fusion": False, "models": {}, "searchlight": {"radius_mm": None}},
 }
 
 

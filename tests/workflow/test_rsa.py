@@ -15,7 +15,6 @@ def test_rules_are_compared_on_pictures_and_on_segments_of_stories(tmp_path):
     lines = [f"{label}\tthe film was {' and '.join(words[label])} for us" for label in ("good", "bad") * 40]
     (tmp_path / "reviews.txt").write_text("\n".join(lines))
     content = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text())
-    content["tasks"] = {name: told | {"modality": "fmri"} for name, told in content["tasks"].items()}
     content["participants"] = ["01"]
     content["evaluation"]["protocols"] = {}
     content["learning"] = {
@@ -31,7 +30,8 @@ def test_rules_are_compared_on_pictures_and_on_segments_of_stories(tmp_path):
             "textcnn": {"format": "labelled_text", "path": str(tmp_path / "reviews.txt"), "dimensions": 4, "rsa": True}
         },
     }
-    content["rsa"] |= {"checkpoint": "accuracy_matched", "models": {"animate": str(tmp_path / "own.tsv")}}
+    content["rsa"] |= {"checkpoint": "accuracy_matched", "fusion": True}
+    content["rsa"] |= {"models": {"animate": str(tmp_path / "own.tsv")}}
     content["rsa"] |= {"searchlight": {"radius_mm": 17, "n_permutations": 100, "models": {"layers": ["layer2"]}}}
     names = [f"{category}{number}" for category in CATEGORIES for number in ("01", "02")]
     alive = np.isin(names, ["face01", "face02", "fish01", "fish02", "tree01", "tree02"])
@@ -46,8 +46,13 @@ def test_rules_are_compared_on_pictures_and_on_segments_of_stories(tmp_path):
         *(("segments", name) for name in ("textcnn", "none")),
     }
     read = rows[(rows["stimuli"] == "segments") & rows["network"].notna()]
-    assert set(read["controls"]) == {"length frequency word_rate story time"} and read["value"].notna().all()
-    assert set(read["n_conditions"]) == {36} and set(read["layer"]) == {"layer1", "layer2"}
+    told = read.groupby("modality")[["controls", "n_conditions"]].agg(lambda values: "/".join(map(str, set(values))))
+    assert told.to_numpy().tolist() == [
+        ["length frequency word_rate time", "12"],  # EEG of one story
+        ["length frequency word_rate story time", "36"],
+    ]
+    assert set(zip(read["modality"], read["region"] == "sensors", strict=True)) == {("fmri", False), ("eeg", True)}
+    assert read["value"].notna().all() and set(read["layer"]) == {"layer1", "layer2"}
     assert set(rows["note"]) == {"no inference over subjects: 1 of at least 3"}
     assert set(rules["factors"]) == {"conditions seeds"} and set(rules["n_seeds"]) == {2}
     differences = rules[rules["minus"].notna()]
@@ -56,6 +61,12 @@ def test_rules_are_compared_on_pictures_and_on_segments_of_stories(tmp_path):
     own = rows[rows["model"] == "animate"]
     assert set(own["stimuli"]) == {"conditions"} and own["value"].notna().all()
     check_searchlight(tmp_path / "results")
+    fused = [pd.read_csv(folder / f"{who}_fusion.tsv", sep="\t") for who in ("sub-01", "group")]
+    same = fused[0].drop(columns="subject")  # one subject is its own group
+    pd.testing.assert_frame_equal(same, fused[1].drop(columns="subject"))
+    assert set(same["quantity"]) == {"similarity", "commonality"} and same["value"].notna().all()
+    assert set(zip(same["n_subjects"], same["n_fmri_subjects"], strict=True)) == {(1, 1)}
+    assert set(same["network"].dropna()) == {"mlp"}
 
 
 def check_searchlight(results):

@@ -10,6 +10,7 @@ from brainlm.io.lock import lead
 from brainlm.resources import grow
 from brainlm.workflow import (
     BRAIN,
+    FUSION,
     GROUP_SEARCHLIGHT,
     NETWORK,
     RECORDING,

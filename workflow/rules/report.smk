@@ -1,6 +1,14 @@
 # Tables over everything, one page a subject and one for the group.
 TABLES = (
-    *("selector", "decoding", "learning", "rsa", "rsa_rules", "rsa_searchlight"),
+    *(
+        "selector",
+        "decoding",
+        "learning",
+        "rsa",
+        "rsa_rules",
+        "rsa_fusion",
+        "rsa_searchlight",
+    ),
     *("quality", "timing"),
 )
 

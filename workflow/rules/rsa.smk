@@ -4,7 +4,7 @@ SEARCHLIGHT = f"{RESULTS}/{SEARCHLIGHT}"
 GROUP_SEARCHLIGHT = f"{RESULTS}/{GROUP_SEARCHLIGHT}"
 HEARD = f"{BRAIN}_segments"
 OF_RDMS = ("measure", "controls")  # what patterns of segments do not follow
-NOT_OF_REGIONS = ("patterns", "segments", "searchlight")
+NOT_OF_REGIONS = ("fusion", "patterns", "segments", "searchlight")
 GIVEN = [os.path.join(ROOT, path) for path in config["rsa"]["models"].values()]
 MASK = [
     os.path.join(ROOT, path) for path in [config["rsa"]["searchlight"]["mask"]] if path
@@ -50,19 +50,19 @@ rule segments:
     input:
         rules.stimuli.output,
         lambda wildcards: plan.preprocessed(
-            DERIVATIVES, "fmri", wildcards.subject, ("story",)
+            DERIVATIVES, wildcards.modality, wildcards.subject, ("story",)
         ),
         lambda wildcards: plan.events(
-            modality="fmri", subject=wildcards.subject, use="story"
+            modality=wildcards.modality, subject=wildcards.subject, use="story"
         ),
         index=ancient(INDEX),
     output:
-        arrays=f"{RESULTS}/patterns/sub-{{subject}}_modality-fmri_segments.npz",
-        about=f"{RESULTS}/patterns/sub-{{subject}}_modality-fmri_segments.json",
+        arrays=f"{RESULTS}/patterns/sub-{{subject}}_modality-{{modality}}_segments.npz",
+        about=f"{RESULTS}/patterns/sub-{{subject}}_modality-{{modality}}_segments.json",
     log:
-        f"{RESULTS}/logs/segments/sub-{{subject}}.log",
+        f"{RESULTS}/logs/segments/sub-{{subject}}_{{modality}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/segments/sub-{{subject}}.tsv"
+        f"{RESULTS}/benchmarks/segments/sub-{{subject}}_{{modality}}.tsv"
     conda:
         "../../environment.yml"
     resources:
@@ -73,7 +73,7 @@ rule segments:
             leave_out(config["rsa"]["segments"], *OF_RDMS)
         ),
         rows=lambda wildcards: plan.digest(
-            modality="fmri", subject=wildcards.subject, use="story"
+            modality=wildcards.modality, subject=wildcards.subject, use="story"
         ),
         root=ROOT,
         derivatives=DERIVATIVES,
@@ -82,8 +82,8 @@ rule segments:
     shell:
         RUN
         + " segments --index {input.index:q} --bids-root {params.root:q} --derivatives {params.derivatives:q} "
-        "--stimuli {params.stimuli:q} --subject {wildcards.subject} --settings {params.settings:q} "
-        "--out {output.arrays:q} 2> {log:q}"
+        "--stimuli {params.stimuli:q} --subject {wildcards.subject} --modality {wildcards.modality} "
+        "--settings {params.settings:q} --out {output.arrays:q} 2> {log:q}"
 
 
 rule segment_texts:
@@ -161,7 +161,7 @@ rule rsa_segments:
         runtime=grow(60),
     params:
         settings=lambda wildcards: as_json(
-            leave_out(config["rsa"], "patterns", "models", "searchlight")
+            leave_out(config["rsa"], "fusion", "patterns", "models", "searchlight")
         ),
         seed=config["seed"],
         code=stamp(config, "rsa_segments"),
@@ -195,6 +195,38 @@ rule rsa_group:
         RUN
         + " rsa_group --rdms {input.rdms:q} --settings {params.settings:q} --seed {params.seed} "
         "--out {output.rows:q} --rules-out {output.rules:q} 2> {log:q}"
+
+
+rule rsa_fusion:
+    input:
+        rdms=lambda wildcards: plan.brains(f"{BRAIN}_rdms.npz", wildcards.who),
+    output:
+        f"{RESULTS}/{FUSION}",
+    log:
+        f"{RESULTS}/logs/rsa_fusion/{{who}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/rsa_fusion/{{who}}.tsv"
+    wildcard_constraints:
+        who="group|sub-[A-Za-z0-9]+",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=grow(2000, 4),
+        runtime=grow(60),
+    params:
+        subject=lambda wildcards: wildcards.who.removeprefix("sub-"),
+        settings=lambda wildcards: as_json(
+            {
+                key: config["rsa"][key]
+                for key in ("comparison", "correction", "n_permutations")
+            }
+        ),
+        seed=config["seed"],
+        code=stamp(config, "rsa_fusion"),
+    shell:
+        RUN
+        + " rsa_fusion --rdms {input.rdms:q} --subject {params.subject} --settings {params.settings:q} "
+        "--seed {params.seed} --out {output:q} 2> {log:q}"
 
 
 rule searchlight:
@@ -255,6 +287,7 @@ rule searchlight_group:
 
 rule rsa:
     input:
+        plan.fusions(f"{RESULTS}/{FUSION}"),
         plan.searchlights(f"{SEARCHLIGHT}.tsv"),
         rules.searchlight_group.output if plan.group_searchlight("x") else [],
         plan.brains(f"{BRAIN}_rsa.tsv"),
