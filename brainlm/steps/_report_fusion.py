@@ -32,14 +32,15 @@ def fusion_sections(everything: pd.DataFrame, subject: str) -> list[Section]:
         section.add_table(pd.DataFrame(tied, columns=["region", *RUN]), told, "rsa-fusion-similarity")
     else:
         section.add_text("EEG is like no region at any time (corrected p < 0.05).")
-    for network in sorted(set(rows["network"].dropna())):
-        _add_network(section, _series(rows[(rows["network"] == network) | rows["network"].isna()]), network)
+    for network in sorted(set(rows["network"].dropna())) or [None]:
+        own = rows[rows["network"].isna() | (rows["network"] == network)]
+        _add_network(section, _series(own), network or "models")
     return [section]
 
 
 def _add_network(section: Section, shown: pd.DataFrame, network: str) -> None:
     if shown.empty:
-        section.add_text(f"No layer of {network} has finite values.")
+        section.add_text(f"{network}: no layer or model has finite values.")
         return
     keys = ["series", "layer", "region"]
     groups = shown.groupby(keys, sort=False, dropna=False)

@@ -187,6 +187,7 @@ def _add_rules(section: Section, rules: pd.DataFrame, name: str) -> None:
     pairs = rules[rules["minus"].notna() & ~chosen]
     if pairs.empty:
         section.add_text("There are no two learning rules to compare.")
+        _add_chosen(section, rules[chosen], name)
         return
     drawn = " and ".join(str(pairs["factors"].iloc[0]).split())
     n_seeds, clear = int(pairs["n_seeds"].iloc[0]), int((pairs["p_corrected"] < ALPHA).sum())
@@ -211,10 +212,11 @@ def _add_chosen(section: Section, rules: pd.DataFrame, name: str) -> None:
     clear = pairs[pairs["p_corrected"] < ALPHA]
     told = [f"{row.learning_rule} less {row.minus} ({row.network})" for row in clear.itertuples()]
     which = f": {', '.join(dict.fromkeys(told)).replace('_', ' ')}" if told else ""
-    section.add_text(
-        f"Each rule at the layer chosen on other conditions and subjects than those that judge it: {len(clear)} of "
-        f"{len(pairs)} differences are clear{which}."
-    )
+    if len(pairs):
+        section.add_text(
+            f"Each rule at the layer chosen on other conditions and subjects than those that judge it: {len(clear)} of "
+            f"{len(pairs)} differences are clear{which}."
+        )
     best = means.sort_values("value", ascending=False, kind="stable").drop_duplicates(["network", "learning_rule"])
     columns = [
         "learning_rule",

@@ -7,8 +7,10 @@ import pytest
 from brainlm.checks import check_fusion
 from brainlm.config import SCHEMA, fill_config
 from brainlm.errors import ConfigError, DataError
+from brainlm.report.page import Section
 from brainlm.rsa.brains import Brains
 from brainlm.rsa.models import NAMES, Models
+from brainlm.steps._report_fusion import fusion_sections
 from brainlm.steps._rsa_results import FUSION_COLUMNS, Compared, save_compared
 from brainlm.steps.rsa_fusion import rsa_fusion
 
@@ -49,6 +51,14 @@ def test_a_subject_has_its_own_fmri_and_the_group_everybody_s(tmp_path):
     assert group[counts].drop_duplicates().to_numpy().tolist() == [[2, 3]]
     assert set(own["subject"]) == {"01"} and set(group["subject"]) == {"group"} and set(own["dataset"]) == {"d"}
     pd.testing.assert_frame_equal(own, fuse(tmp_path, "01", paths[:2]))
+
+
+def test_models_without_a_network_have_their_figure(tmp_path, monkeypatch):
+    rows = fuse(tmp_path, "01", [save_rdms(tmp_path, "01", modality) for modality in ("fmri", "eeg")])
+    monkeypatch.setattr(Section, "_add_figure", lambda self, kind, stored, block, numbers: self.add_text(block["alt"]))
+    (section,) = fusion_sections(rows, "01")
+    assert any("shares with each region through models" in block.get("text", "") for block in section.blocks)
+    assert fusion_sections(rows, "02") == [] and fusion_sections(rows[:0], "01") == []
 
 
 def test_segments_take_no_part_and_a_missing_modality_is_one_line(tmp_path):
