@@ -36,7 +36,7 @@ def accuracies(results: Path) -> pd.DataFrame:
 
 def test_haxby_labels_are_written_from_one_slice(real_data, tmp_path):
     table = accuracies(run_example("haxby", real_data / "haxby-bids", tmp_path))
-    assert table.loc["brainlm", "value"] >= 0.60
+    assert table.loc["brainlm", "value"] >= max(0.81, table.loc["logistic", "value"])
     assert table.loc["brainlm", "n"] == 64 and table.loc["brainlm", "p"] < 0.01
     assert {"nearest_centroid", "logistic", "anova_logistic"} <= set(table.index)
 
