@@ -159,6 +159,17 @@ def images_table() -> str:
     return "\n".join(lines)
 
 
+def layers_table() -> str:
+    """Rules at chosen layers where no rule is better."""
+    lines = ["| conditions | subjects | layers like the brain | studies | interval holds | differences with p < 0.05 |"]
+    lines.append("|---|---|---|---|---|---|")
+    for row in load("rsa_layers")["rows"]:
+        numbers = f"{row['studies']} | {row['coverage']:.3f} | {row['differences_below_0.05']:.3f}"
+        alike = "yes" if row["shared"] else "no"
+        lines.append(f"| {row['conditions']} | {row['subjects']} | {alike} | {numbers} |")
+    return "\n".join(lines)
+
+
 def interval(row: dict) -> str:
     """A value with its interval."""
     return f"{row['value']:.3f} ({row['ci_low']:.3f} to {row['ci_high']:.3f})"
@@ -181,7 +192,7 @@ def fill_marks(path: Path, tables: dict[str, str]) -> None:
 def main() -> None:
     """Put the tables between their marks in docs/rsa.md."""
     tables = {"speed": speed_table(), "null": null_sentence(), "coverage": coverage_table(), "images": images_table()}
-    tables |= {"truth": truth_table()}
+    tables |= {"truth": truth_table(), "layers": layers_table()}
     fill_marks(ROOT / "docs" / "rsa.md", tables)
 
 
