@@ -57,8 +57,12 @@ def check_decoding(config: dict, table: pd.DataFrame) -> None:
         raise ConfigError("tasks: expected fMRI tasks of use story or of use labels, got both. Write two configs.")
     _check_subjects("evaluation", protocols, decoded)
     if decoded["use"].iloc[0] == "labels":
-        if config["evaluation"]["noise_train_test"]:
-            raise ConfigError("evaluation.noise_train_test: expected stories, got runs of use labels. Set it to false.")
+        for key, asked, off in (
+            ("evaluation.noise_train_test", config["evaluation"]["noise_train_test"], "false"),
+            ("decoder.adapter_updates", config["decoder"]["adapter_updates"], "0"),
+        ):
+            if asked:
+                raise ConfigError(f"{key}: expected stories, got runs of use labels. Set it to {off}.")
         return
     _check_stories(config["splits"]["test_stories"], decoded, "Told", "story of splits.test_stories")
 

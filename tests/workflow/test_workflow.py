@@ -104,6 +104,20 @@ def test_what_decoding_names_must_be_in_the_data(protocols, stories, uses, messa
     check_decoding(config | {"evaluation": {"protocols": {}}}, TABLE)
 
 
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"evaluation": {"noise_train_test": True}}, "evaluation.noise_train_test: expected stories"),
+        ({"decoder": {"adapter_updates": 10}}, "decoder.adapter_updates: expected stories"),
+    ],
+)
+def test_what_is_for_stories_alone_is_refused_for_labels(tmp_path, told, message):
+    plain: dict = {"evaluation": {}, "decoder": {}}
+    with pytest.raises(ConfigError, match=message):
+        check_decoding(tiny_config(tmp_path, **plain | told), TABLE.assign(use="labels"))
+    check_decoding(tiny_config(tmp_path, **plain), TABLE.assign(use="labels"))
+
+
 def test_a_plan_without_data_takes_participants_tasks_and_exclusions(tmp_path):
     content = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text())
     content |= {"bids_root": str(tmp_path / "none"), "participants": ["02"], "tasks": {"story": {"use": "story"}}}
