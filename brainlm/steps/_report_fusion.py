@@ -52,7 +52,7 @@ def _add_network(section: Section, shown: pd.DataFrame, network: str) -> None:
         "below with the smallest p: corrected p < 0.05."
     )
     numbers = shown.dropna(axis=1, how="all")
-    section.add_plot(draw_fusion(shown, stretches), f"rsa-fusion-{network}", alt, caption, numbers)
+    section.add_picture(draw_fusion(shown, stretches), f"rsa-fusion-{network}", alt, caption, numbers)
     if len(stretches):
         told = f"What EEG and regions share through {network} and other models (corrected p < 0.05; p: the smallest)"
         section.add_table(stretches, told, f"rsa-fusion-{network}-times")

@@ -125,7 +125,7 @@ def _add_regions(section: Section, rows: pd.DataFrame, network: str, name: str) 
     dots = " Dots: single training seeds." if rows["seed"].nunique() > 1 else ""
     null = " Dotted line: the upper ceiling that noise alone reaches." if rows["ceiling_null"].notna().any() else ""
     caption = f"{alt}.{dots} Grey bars: other models.{null}"
-    section.add_plot(draw_regions(rows), f"{name}-{network}", alt, caption, _numbers(rows))
+    section.add_picture(draw_regions(rows), f"{name}-{network}", alt, caption, _numbers(rows))
 
 
 def _told(row: tuple, what: str) -> str:
@@ -153,7 +153,7 @@ def _add_course(section: Section, rows: pd.DataFrame, network: str, name: str) -
     )
     p = "the p of the cluster" if clusters else "the smallest p in it"
     caption = f"{alt}. Shaded, and bars below with {p}: corrected p < 0.05."
-    section.add_plot(draw_timecourse(rows, stretches), f"{name}-{network}", alt, caption, _numbers(rows))
+    section.add_picture(draw_timecourse(rows, stretches), f"{name}-{network}", alt, caption, _numbers(rows))
     if len(stretches):
         section.add_table(stretches, f"{kind.capitalize()} with corrected p < 0.05; p: {p}", f"{name}-{network}-times")
 
