@@ -25,10 +25,10 @@ from brainlm.steps._teaching import CHUNK, search, teaching_of
 RESULT = ROOT / "benchmarks" / "results" / "conversion.json"
 STEPS = (5, 10, 25, 50, 100, 200)
 DIGITS = {"format": "idx", "path": "mnist-10k/data"}
-TASKS = {  # network, data, inputs, how it is taught
-    "MNIST": ("spiking_mlp", DIGITS, "unit", {"learning_rate": 1e-3, "passes": 12, "sizes": {"hidden": [256, 128]}}),
-    "TREC": ("spiking_textcnn", DATA["TREC"], "unit", SPIKES | {"batch_size": 32}),
-    "MR": ("spiking_textcnn", DATA["MR"], "unit", SPIKES | {"batch_size": 32}),
+TASKS = {  # network, data, how it is taught
+    "MNIST": ("spiking_mlp", DIGITS, {"learning_rate": 1e-3, "passes": 12, "sizes": {"hidden": [256, 128]}}),
+    "TREC": ("spiking_textcnn", DATA["TREC"], SPIKES | {"batch_size": 32}),
+    "MR": ("spiking_textcnn", DATA["MR"], SPIKES | {"batch_size": 32}),
 }
 NOTE = "sentences: training sentences and passes as the rows say; 2 shared cores"
 
@@ -42,8 +42,8 @@ def accuracy(network: Chain, lesson: Lesson) -> float:
 
 def run(task: str, seed: int, passes: int, limit: int | None) -> dict:
     """One source, and its spikes."""
-    network, told, inputs, how = TASKS[task]
-    lesson = load(network, told | ({"limit": limit} if "words" in told else {}), seed, inputs)
+    network, told, how = TASKS[task]
+    lesson = load(network, told | ({"limit": limit} if "words" in told else {}), seed, "unit")
     settings = STUDY | {"passes": passes, "tuned": {"spiking_conversion": how}}
     teaching = teaching_of(network, "spiking_conversion", "tuned", settings, seed, len(lesson.classes))
     learner, _ = search(teaching, lesson, settings, "tuned")

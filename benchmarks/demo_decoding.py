@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from brainlm.config import SCHEMA, fill_config
 from brainlm.decoding.selector import mean_dice
 from brainlm.io.fmri import load_volume
 from brainlm.workflow import UNIT as UNIT_NAME
@@ -68,7 +69,7 @@ class Study:
         simulate = {"size": "demo", "seed": 0, "language": self.language}
         if self.signal != 1:
             simulate["planted"] = round(math.sqrt(self.signal), 4)
-        candidates = default_of("decoder", "candidates") if self.signal == 1 else FEW
+        candidates = default_candidates() if self.signal == 1 else FEW
         told = {
             "evaluation": evaluation,
             "eeg_decoder": {"protocols": {"within": []}},
@@ -82,10 +83,10 @@ class Study:
         subprocess.run([sys.executable, "-m", "snakemake", *targets, "--config", *config], cwd=ROOT, check=True)
 
 
-def default_of(section: str, key: str) -> int:
-    """What the schema says where the config is silent."""
-    schema = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text(encoding="utf-8"))
-    return schema["properties"][section]["properties"][key]["default"]
+def default_candidates() -> int:
+    """Texts a window where the config is silent."""
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    return fill_config(config | {"decoder": {}}, SCHEMA)["decoder"]["candidates"]
 
 
 def read(results: Path, ending: str, seeds: int) -> pd.DataFrame:

@@ -80,12 +80,10 @@ def _train(
     """An adapter after the last of ``lengths`` updates, and the nats a character of ``unseen`` after each of them."""
     config = decoder.transformer.config
     adapter = Adapter(config.n_layer, config.n_embd).to(parts[0].features.device)
-    moved = [p for p in decoder.parameters() if p.requires_grad]
+    edits = list(adapter.parameters())
+    optimizer = torch.optim.Adam(edits, lr=LEARNING_RATE)
     handles = adapter.attach(decoder)
-    optimizer = torch.optim.Adam(adapter.parameters(), lr=LEARNING_RATE)
     nats = []
-    for parameter in moved:
-        parameter.requires_grad_(False)
     try:
         for update in range(lengths[-1] + 1):
             if update in lengths and unseen is not None:
@@ -93,12 +91,11 @@ def _train(
                     nats.append(nats_per_character(decoder, unseen.characters, unseen.features).item())
             if update < lengths[-1]:
                 part = parts[update % len(parts)]
-                optimizer.zero_grad()
-                nats_per_character(decoder, part.characters, part.features).backward()
+                loss = nats_per_character(decoder, part.characters, part.features)
+                for edit, gradient in zip(edits, torch.autograd.grad(loss, edits), strict=True):
+                    edit.grad = gradient  # the decoder itself gets none
                 optimizer.step()
     finally:
-        for parameter in moved:
-            parameter.requires_grad_(True)
         for handle in handles:
             handle.remove()
     return adapter, nats

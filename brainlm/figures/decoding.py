@@ -8,7 +8,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from brainlm.figures.style import ACCENT, COLOURS, FAINT, INK, MARKERS, SOFT, make_panels, name_panel, plain_words
+from brainlm.figures.style import ACCENT, FAINT, INK, SOFT, make_panels, name_panel, plain_words, series_styles
 
 REFERENCES = ("upper_bound", "wrong_subject")  # no controls: they see more than a decoder may
 BESIDE = 0.15  # minutes that lines stand apart, so that their intervals do not hide each other
@@ -152,18 +152,16 @@ def draw_adaptation(rows: pd.DataFrame, metrics: list[str], chance: float) -> Fi
 
     Columns label, minutes_own, metric, value, ci_low, ci_high.
     """
-    labels = list(dict.fromkeys(rows["label"]))
+    styles = series_styles(list(dict.fromkeys(rows["label"])))
     figure, axes = make_panels(7.6, 2.6, columns=len(metrics))
     for axis, metric in zip(axes, metrics, strict=True):
         axis.axhline(0.0 if metric == "gain" else chance, color=SOFT, lw=0.9, ls=(0, (4, 3)))
-        for k, label in enumerate(labels):
+        for k, (label, style) in enumerate(styles.items()):
             own = rows[(rows["metric"] == metric) & (rows["label"] == label)].sort_values("minutes_own")
-            minutes, colour = own["minutes_own"] + 0.15 * k, COLOURS[k % len(COLOURS)]
-            axis.vlines(
-                minutes, own["ci_low"].astype(float), own["ci_high"].astype(float), color=colour, lw=1, alpha=0.6
-            )
-            marker = MARKERS[k % len(MARKERS)]
-            axis.plot(minutes, own["value"].astype(float), color=colour, lw=1.3, marker=marker, ms=5, label=label)
+            value, low, high = (own[name].astype(float) for name in ("value", "ci_low", "ci_high"))
+            minutes = own["minutes_own"] + BESIDE * k
+            axis.vlines(minutes, low, high, color=style["color"], lw=1, alpha=0.6)
+            axis.plot(minutes, value, lw=1.3, ms=5, label=label, **style)
         name_panel(axis, textwrap.fill(plain_words(metric), 20))
         axis.set_xlabel("minutes of the subject's own")
     axes[-1].legend(fontsize=7, frameon=False)

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from brainlm.decoding.adapter import Adapter, FittedAdapter, Said, fit_adapter
 from brainlm.decoding.train import BrainModel
-from brainlm.decoding.windows import StoryRun, Timing, brain_windows, separate_starts, window_tokens
+from brainlm.decoding.windows import StoryRun, Timing, brain_windows, separate_starts
 from brainlm.errors import DataError
 from brainlm.steps._language import Language
 from brainlm.steps._predictions import predict, text_features
-from brainlm.steps._runs import ADAPTER, Sources, load_tokens
+from brainlm.steps._runs import ADAPTER, Sources, load_window_tokens
 from brainlm.stimuli.embeddings import join_tokens
 
 logger = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ def fit_unit_adapter(
     DataError
         If the validation stories are too short to have two halves.
     """
+    language.decoder.to(model.log_scale.device)
     try:
         halves = [_said(sources, model, validation, half, timing, language) for half in (0, 1)]
         return fit_adapter(language.decoder, halves, updates)
@@ -45,9 +46,7 @@ def _said(
             continue
         told = predict(model.eval(), brain_windows(run, steps, timing), run.subject, timing)
         features.append(text_features(language, told.parts, told.characters))
-        words = load_tokens(sources.stimuli / f"{run.story}_words.tsv")
-        window_s = timing.steps * timing.t_r
-        texts += [join_tokens(window_tokens(words, step * timing.t_r, window_s)) for step in steps.tolist()]
+        texts += [join_tokens(tokens) for tokens in load_window_tokens(sources, run, steps, timing)]
     if not texts:
         raise ValueError("expected two halves with a window each, got one without.")
     alphabet, longest = language.decoder.alphabet, language.decoder.longest

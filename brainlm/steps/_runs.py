@@ -116,6 +116,14 @@ def load_tokens(path: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["onset", "duration", "text"])
 
 
+def load_window_tokens(
+    sources: Sources, run: StoryRun, steps: Int[np.ndarray, " windows"], timing: Timing
+) -> list[list[str]]:
+    """What was said in each of the windows of ``run`` at ``steps``."""
+    said = load_tokens(sources.stimuli / f"{run.story}_words.tsv")
+    return [window_tokens(said, step * timing.t_r, timing.steps * timing.t_r) for step in steps.tolist()]
+
+
 def part_targets(
     sources: Sources, run: StoryRun, steps: Int[np.ndarray, " windows"], timing: Timing, space: TextSpace, parts: int
 ) -> PartTargets:

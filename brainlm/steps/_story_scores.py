@@ -22,7 +22,16 @@ from brainlm.io.store import load_json, load_table
 from brainlm.io.text_model import load_text_model
 from brainlm.steps._language import Language
 from brainlm.steps._predictions import Predictions, predict
-from brainlm.steps._runs import Sources, load_confounds, load_model, load_runs, load_tokens, make_timing, part_targets
+from brainlm.steps._runs import (
+    Sources,
+    load_confounds,
+    load_model,
+    load_runs,
+    load_tokens,
+    load_window_tokens,
+    make_timing,
+    part_targets,
+)
 from brainlm.steps.decode import write_texts
 from brainlm.steps.train_decoder import fit_stories
 from brainlm.stimuli.embeddings import join_tokens, tokenize
@@ -217,8 +226,7 @@ def _gather(sources: Sources, runs: list[StoryRun], timing: Timing) -> Test:
     steps = [separate_starts(run, timing) for run in runs]
     tokens = []
     for run, starts in zip(runs, steps, strict=True):
-        said = load_tokens(sources.stimuli / f"{run.story}_words.tsv")
-        tokens += [window_tokens(said, step * timing.t_r, timing.steps * timing.t_r) for step in starts.tolist()]
+        tokens += load_window_tokens(sources, run, starts, timing)
     return Test(
         runs,
         steps,

@@ -8,7 +8,7 @@ import torch
 
 from brainlm.decoding.consensus import choose_consensus
 from brainlm.decoding.labels import label_posterior, pool_blocks
-from brainlm.decoding.windows import StoryRun, Timing, brain_windows, separate_starts, window_tokens
+from brainlm.decoding.windows import StoryRun, Timing, brain_windows, separate_starts
 from brainlm.errors import DataError
 from brainlm.io.language import load_weights
 from brainlm.io.store import load_json, save_arrays, save_table
@@ -16,7 +16,7 @@ from brainlm.steps._adapter import attach_adapter
 from brainlm.steps._label_runs import load_blocks, load_label_model
 from brainlm.steps._language import Language, load_language
 from brainlm.steps._predictions import predict, text_features
-from brainlm.steps._runs import Sources, load_model, load_runs, load_tokens, make_timing
+from brainlm.steps._runs import Sources, load_model, load_runs, load_window_tokens, make_timing
 from brainlm.stimuli.embeddings import join_tokens, tokenize
 from brainlm.training.devices import resolve_device
 
@@ -95,7 +95,7 @@ def _decode_stories(sources, folder: Path, language: Language, settings: dict, p
 
 
 def _rows(sources, run: StoryRun, steps: np.ndarray, timing: Timing, texts: list[str]) -> list[dict]:
-    tokens = load_tokens(sources.stimuli / f"{run.story}_words.tsv")
+    said = load_window_tokens(sources, run, steps, timing)
     window_s = timing.steps * timing.t_r
     return [
         {
@@ -104,10 +104,10 @@ def _rows(sources, run: StoryRun, steps: np.ndarray, timing: Timing, texts: list
             "recording": run.recording,
             "onset": step * timing.t_r,
             "duration": window_s,
-            "true": join_tokens(window_tokens(tokens, step * timing.t_r, window_s)),
+            "true": join_tokens(tokens),
             "decoded": text,
         }
-        for i, (step, text) in enumerate(zip(steps.tolist(), texts, strict=True))
+        for i, (step, tokens, text) in enumerate(zip(steps.tolist(), said, texts, strict=True))
     ]
 
 

@@ -128,28 +128,26 @@ def _decoding_sections(decoding: pd.DataFrame) -> list[Section]:
 
 def _adaptation_sections(decoding: pd.DataFrame) -> list[Section]:
     """Scores over minutes of the subject's own runs, zero-shot first, where a protocol names its minutes."""
-    if decoding.empty or not decoding["protocol"].str.match(ADAPTED_BY).any():
+    if decoding.empty or not (adapted := decoding["protocol"].str.fullmatch(ADAPTED_BY)).any():
         return []
-    adapted = decoding["protocol"].str.match(ADAPTED_BY)
-    subjects = set(decoding.loc[adapted, "subject"])
-    metrics = [metric for metric in METRICS if metric in CURVES]
     rows = decoding[
         (adapted | (decoding["protocol"] == "zero_shot"))
-        & decoding["subject"].isin(subjects)
+        & decoding["subject"].isin(decoding.loc[adapted, "subject"])
         & (decoding["decoder"] == "brainlm")
-        & decoding["metric"].isin(metrics)
+        & decoding["metric"].isin(CURVES)
     ].copy()
     rows["minutes_own"] = [0.0 if name == "zero_shot" else minutes_of(name, 0.0) for name in rows["protocol"]]
-    rows["label"] = _labels(rows.assign(protocol="")).str.strip()
+    rows["label"] = _labels(rows, protocols=False)
     section = Section("Adaptation")
     alt = "Gain and ranks over the minutes of the subject's own runs that were learned beside everybody else's"
     caption = f"{alt}; 0: zero-shot. Bars: 95 % intervals; dashes: no gain, or chance."
-    section.add_plot(draw_adaptation(rows, metrics, 0.5), "adaptation", alt, caption, rows[CURVE_COLUMNS])
+    section.add_plot(draw_adaptation(rows, list(CURVES), 0.5), "adaptation", alt, caption, rows[CURVE_COLUMNS])
     return [section]
 
 
-def _labels(rows: pd.DataFrame) -> pd.Series:
-    labels = "sub-" + rows["subject"].astype(str) + " " + rows["protocol"].str.replace("_", "-")
+def _labels(rows: pd.DataFrame, protocols: bool = True) -> pd.Series:
+    labels = "sub-" + rows["subject"].astype(str)
+    labels += " " + rows["protocol"].str.replace("_", "-") if protocols else ""
     labels += np.where(rows["modality"] == "eeg", " EEG", "")
     return labels + (" seed " + rows["seed"].astype(str) if rows["seed"].nunique() > 1 else "")
 

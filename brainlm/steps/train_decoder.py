@@ -88,7 +88,6 @@ def train_decoder(
     fitted = fit_stories(
         sources, training, validation, space, timing, language, subjects, settings, seed, place, checkpoint
     )
-    language.decoder.to(place)
     updates = settings["decoder"]["adapter_updates"]
     adapter = fit_unit_adapter(sources, fitted.model, validation, timing, language, updates) if updates else None
     facts = {
