@@ -62,6 +62,7 @@ class CharacterDecoder(nn.Module):
             resid_pdrop=0.0,
             embd_pdrop=0.0,
             attn_pdrop=0.0,
+            activation_function="gelu_pytorch_tanh",  # GPT-2's own, in one operation
         )
         self.transformer = GPT2LMHeadModel(config)
         self.read_content = nn.Linear(width - 1, slots * size)

@@ -53,7 +53,7 @@ class _Writer:
         if parent is not None:
             width = parent.shape[1]
             rows = parent + width * torch.arange(len(parent), device=parent.device)[:, None]
-            self.cache.reorder_cache(rows.flatten())
+            self.cache.self_attention_cache.reorder_cache(rows.flatten())  # an item's texts all attend to one memory
             if self.decoder.text_model is not None:
                 self.text_cache.reorder_cache(rows.flatten())
             after, within, part = after.gather(1, parent), within.gather(1, parent), part.gather(1, parent)

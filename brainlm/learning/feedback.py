@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from brainlm.learning.local import carry_back, drawn_like, outer, rows, with_weight
+from brainlm.learning.local import carry_back, drawn_like, outer, total, with_weight
 from brainlm.networks.chain import Chain
 from brainlm.networks.layers import Layer
 
@@ -23,7 +23,7 @@ class FeedbackMap(torch.autograd.Function):
     def backward(ctx, error):
         x, feedback = ctx.saved_tensors
         below = carry_back(ctx.linear, feedback, error, x.shape) if ctx.needs_input_grad[0] else None
-        return below, outer(ctx.linear, x, error), rows(ctx.linear, error).sum(0), None, None
+        return below, outer(ctx.linear, x, error), total(ctx.linear, error), None, None
 
 
 def drive_with_feedback(

@@ -43,7 +43,7 @@ class ForwardForward(LearningRule):
         right, other = self._labelled(x, self._code(y, x)), self._labelled(x, self._code(wrong, x))
         below, total = torch.cat([right, other]), 0.0
         for layer in network[:-1]:
-            activity = layer(normalise(below).detach())
+            activity = layer(normalise(below.detach()))
             excess = self.sharpness * (goodness(activity) - self.threshold)
             total = total + F.softplus(-excess[: len(x)]).mean() + F.softplus(excess[len(x) :]).mean()
             below = activity

@@ -22,6 +22,7 @@ class Inverses(nn.Module):
         self.noise = noise
         with torch.no_grad():
             hidden = network.activities(example)[:-1]
+            self.drives = [layer.drive(h)[0].shape for layer, h in zip(network[1:], hidden, strict=True)]
         self.weights = nn.ParameterList(drawn_like(layer.linear.weight).requires_grad_() for layer in network[1:])
         self.biases = nn.ParameterList(torch.zeros_like(h[0]) for h in hidden)
 
@@ -29,7 +30,7 @@ class Inverses(nn.Module):
         """g of layer ``index``: activity of the layer below it, from a target of its own."""
         layer, weight, bias = network[index], self.weights[index - 1], self.biases[index - 1]
         like = bias.detach().expand(len(target), *bias.shape)
-        error = _unpool(layer, like, target)
+        error = _unpool(layer, self.drives[index - 1], target)
         back = carry_back(layer.linear, weight, error, layer.reshape(like).shape)
         return network[index - 1].nonlinearity(back.view_as(like) + bias)
 
@@ -57,12 +58,12 @@ def teach_towards(
     torch.autograd.backward(activities, [s / len(slope) for s in [*slopes, slope]])
 
 
-def _unpool(layer: Layer, below: Tensor, target: Tensor) -> Tensor:
-    """The transpose of the layer's pooling: its slope along a drive of the right shape."""
+def _unpool(layer: Layer, shape: torch.Size, target: Tensor) -> Tensor:
+    """The transpose of the layer's pooling: its slope along a drive of ``shape``."""
     if isinstance(layer.pool, nn.Identity):
         return target
     with torch.enable_grad():
-        drive = torch.zeros_like(layer.drive(below)).requires_grad_()
+        drive = target.new_zeros(len(target), *shape).requires_grad_()
         return torch.autograd.grad(layer.pool(drive), drive, target)[0]
 
 

@@ -45,7 +45,7 @@ def outer(
 def write_outer(layer: Layer, x: Float[Tensor, "batch ..."], error: Float[Tensor, "samples ..."]) -> None:
     """Add to the layer's gradients those of an error at its drive, given what the layer sees."""
     linear = layer.linear
-    changes = outer(linear, layer.reshape(x), error), rows(linear, error).sum(0)
+    changes = outer(linear, layer.reshape(x), error), total(linear, error)
     for parameter, change in zip((linear.weight, linear.bias), changes, strict=True):
         parameter.grad = change if parameter.grad is None else parameter.grad + change
 
@@ -64,23 +64,29 @@ def rows(linear: nn.Linear | nn.Conv2d, drive: Float[Tensor, "..."]) -> Float[Te
     return (drive.movedim(1, -1) if isinstance(linear, nn.Conv2d) else drive).flatten(0, -2)
 
 
+def total(linear: nn.Linear | nn.Conv2d, drive: Float[Tensor, "..."]) -> Float[Tensor, " units"]:
+    """A drive summed over samples; of a convolution, over places too, where they lie (``rows`` copies them)."""
+    return drive.sum((0, 2, 3)) if isinstance(linear, nn.Conv2d) else drive.flatten(0, -2).sum(0)
+
+
 def input_power(linear: nn.Linear | nn.Conv2d, x: Float[Tensor, "samples ..."]) -> Float[Tensor, "..."]:
     """||x||^2 of each sample; of a convolution, of the patch at each place. Broadcasts with the drive."""
-    if not isinstance(linear, nn.Conv2d):
-        return x.square().sum(-1, keepdim=True)
-    ones = x.new_ones(1, 1, *linear.kernel_size)
-    squares = x.square().sum(1, keepdim=True)
-    return F.conv2d(squares, ones, None, linear.stride, linear.padding, linear.dilation)
+    return _seen_together(linear, x.square())
+
+
+def mean_power(linear: nn.Linear | nn.Conv2d, x: Float[Tensor, "samples ..."]) -> Float[Tensor, ""]:
+    """The mean of ||x||^2 over samples; of a convolution, over patches."""
+    return _seen_together(linear, x.square().mean(0, keepdim=True)).mean()
 
 
 def mean_input(linear: nn.Linear | nn.Conv2d, x: Float[Tensor, "samples ..."]) -> Float[Tensor, "..."]:
     """The mean of what the map sees, over samples; of a convolution, over patches."""
     if not isinstance(linear, nn.Conv2d):
         return x.flatten(0, -2).mean(0)
-    everywhere = torch.ones_like(input_power(linear, x))
+    everywhere = torch.ones_like(_seen_together(linear, x[:1]))
     shape = (1, *linear.weight.shape[1:])
     places = (linear.stride, linear.padding, linear.dilation)
-    return torch.nn.grad.conv2d_weight(x, shape, everywhere, *places) / everywhere.numel()
+    return torch.nn.grad.conv2d_weight(x.mean(0, keepdim=True), shape, everywhere, *places) / everywhere.numel()
 
 
 def drawn_like(weight: Float[Tensor, "outputs ..."]) -> nn.Parameter:
@@ -102,6 +108,14 @@ def delta_readout(
         for parameter, gradient in zip(parameters, torch.autograd.grad(found, parameters), strict=True):
             parameter.grad = gradient
     return found.detach()
+
+
+def _seen_together(linear: nn.Linear | nn.Conv2d, values: Float[Tensor, "samples ..."]) -> Float[Tensor, "..."]:
+    """Sum of the values that each sample, or the patch at each place, holds."""
+    if not isinstance(linear, nn.Conv2d):
+        return values.sum(-1, keepdim=True)
+    ones = values.new_ones(1, 1, *linear.kernel_size)
+    return F.conv2d(values.sum(1, keepdim=True), ones, None, linear.stride, linear.padding, linear.dilation)
 
 
 def _masked(linear: nn.Conv2d, weight: Tensor) -> Tensor:

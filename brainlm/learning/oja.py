@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from brainlm.errors import choose
 from brainlm.learning.base import LearningRule
 from brainlm.learning.defined import require
-from brainlm.learning.local import delta_readout, input_power, mean_input, outer, rows
+from brainlm.learning.local import delta_readout, mean_input, mean_power, outer, total
 from brainlm.networks.layers import Layer
 
 
@@ -49,9 +49,9 @@ def teach_components(layer: Layer, x: Float[Tensor, "batch ..."], competition: s
     """
     linear, seen = layer.linear, layer.reshape(x)
     drive = linear(seen)
-    mean = rows(linear, drive).mean(0)
+    mean = total(linear, drive) / (drive.numel() // linear.weight.shape[0])
     centred = drive - (mean.view(-1, 1, 1) if drive.dim() == 4 else mean)
-    power = input_power(linear, seen).mean() - mean_input(linear, seen).square().sum()
+    power = mean_power(linear, seen) - mean_input(linear, seen).square().sum()
     change = hebbian_change(linear, seen, centred, competition, length)
     linear.weight.grad = change.div_(-power.clamp_min(torch.finfo(x.dtype).tiny))
     linear.bias.grad = mean
@@ -66,15 +66,30 @@ def hebbian_change(
     length: float = 1.0,
 ) -> Float[Tensor, "..."]:
     """length^2 y x^T - C(y y^T) W, averaged over samples (of a convolution, over places): the shape of W."""
-    each, weight = rows(linear, y), linear.weight.flatten(1)
-    lost = _COMPETITIONS[competition](each, weight).view_as(linear.weight)
-    return outer(linear, x, y * (length**2 / len(each))).sub_(lost, alpha=1 / len(each))
+    lost = _COMPETITIONS[competition](linear, y).view_as(linear.weight)
+    n = y.numel() // len(linear.weight)
+    return outer(linear, x, y).mul_(length**2 / n).sub_(lost, alpha=1 / n)
+
+
+def _subspace(linear: nn.Linear | nn.Conv2d, y: Float[Tensor, "samples ..."]) -> Float[Tensor, "units seen"]:
+    """(y y^T) W; of few samples of many units y (y^T W), which is the same and costs less."""
+    if isinstance(linear, nn.Conv2d):
+        return _together(linear, y) @ linear.weight.flatten(1)
+    each = y.flatten(0, -2)
+    return torch.linalg.multi_dot([each.T, each, linear.weight])
+
+
+def _together(linear: nn.Linear | nn.Conv2d, y: Float[Tensor, "samples ..."]) -> Float[Tensor, "units units"]:
+    """y y^T, summed over samples; of a convolution, over places too, where they lie."""
+    if isinstance(linear, nn.Conv2d):
+        return (y.flatten(2) @ y.flatten(2).mT).sum(0)
+    return y.flatten(0, -2).T @ y.flatten(0, -2)
 
 
 _COMPETITIONS = {  # C(y y^T) W
-    "subspace": lambda y, weight: torch.linalg.multi_dot([y.T, y, weight]),
-    "sanger": lambda y, weight: torch.tril(y.T @ y) @ weight,
-    "none": lambda y, weight: y.square().sum(0)[:, None] * weight,
+    "subspace": _subspace,
+    "sanger": lambda linear, y: torch.tril(_together(linear, y)) @ linear.weight.flatten(1),
+    "none": lambda linear, y: total(linear, y.square())[:, None] * linear.weight.flatten(1),
 }
 
 NOT_DEFINED = {

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from brainlm.errors import choose
 from brainlm.learning.base import LearningRule
 from brainlm.learning.defined import require
-from brainlm.learning.local import delta_readout, input_power, outer, rows
+from brainlm.learning.local import delta_readout, input_power, outer, total
 
 
 class Softhebb(LearningRule):
@@ -39,7 +39,7 @@ class Softhebb(LearningRule):
             bias = linear.bias.view(-1, 1, 1) if drive.dim() == 4 else linear.bias
             lengths = input_power(linear, seen).sqrt().clamp_min(torch.finfo(x.dtype).tiny)
             change = soft_hebbian_change(
-                linear, seen, (drive - bias) / lengths, lengths, self.inverse_temperature, self.losers
+                linear, seen, (drive - bias).div_(lengths), lengths, self.inverse_temperature, self.losers
             )
             largest = torch.linalg.vector_norm(change, float("inf")).clamp_min(torch.finfo(x.dtype).tiny)
             pace = (linear.weight.flatten(1).norm(dim=1) - 1).abs().sqrt() / largest
@@ -66,8 +66,8 @@ def soft_hebbian_change(
     if losers == "away":
         y = torch.where(u == u.amax(units, keepdim=True), y, -y)
     n = u.numel() // u.shape[units]
-    lost = rows(linear, y * u).sum(0).view(-1, *[1] * (linear.weight.dim() - 1))
-    return outer(linear, x, y / (n * lengths)).addcmul_(lost, linear.weight, value=-1 / n)
+    lost = total(linear, y * u).view(-1, *[1] * (linear.weight.dim() - 1))
+    return outer(linear, x, y.div_(lengths)).div_(n).addcmul_(lost, linear.weight, value=-1 / n)
 
 
 NOT_DEFINED = {

@@ -41,7 +41,7 @@ MUTANTS = [
     ),
     (
         "bias that never learns",
-        "learning.feedback", "rows(ctx.linear, error).sum(0)", "0 * rows(ctx.linear, error).sum(0)",
+        "learning.feedback", "total(ctx.linear, error)", "0 * total(ctx.linear, error)",
         test_feedback_rules.test_feedback_set_to_the_weights_is_backprop, ("feedback_alignment", "cnn"),
     ),
     (
@@ -160,12 +160,12 @@ MUTANTS = [
     ),
     (
         "goodness that the next layer can read",
-        "learning.forward_forward", "layer(normalise(below).detach())", "layer(below.detach())",
+        "learning.forward_forward", "layer(normalise(below.detach()))", "layer(below.detach())",
         test_local_rules.test_one_layer_of_forward_forward_is_its_equation, (),
     ),
     (
         "error that leaks to the layer below",
-        "learning.forward_forward", "normalise(below).detach()", "normalise(below)",
+        "learning.forward_forward", "normalise(below.detach())", "normalise(below)",
         test_local_rules.test_earlier_updates_do_not_see_later_weights, ("forward_forward", "mlp"),
     ),
     (
@@ -195,7 +195,7 @@ MUTANTS = [
     ),
     (
         "components in no order",
-        "learning.oja", '"sanger": lambda y, weight: torch.tril', '"sanger": lambda y, weight: torch.triu',
+        "learning.oja", '"sanger": lambda linear, y: torch.tril', '"sanger": lambda linear, y: torch.triu',
         test_local_rules.test_oja_finds_the_first_component_and_sanger_all_in_order, (),
     ),
     (
