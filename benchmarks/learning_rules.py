@@ -68,6 +68,7 @@ COUNTS = {
 }
 EXTRAS = {  # of hidden layers
     "oja": "compete",
+    "softhebb": "softmax",
     "supervised_hebbian": "compete",
     "weight_perturbation": "draw",
     "local_losses": "similarity",
@@ -109,6 +110,7 @@ def products(network: Chain, x: torch.Tensor, seconds: float) -> list[dict[str, 
             "noise": lambda drive=drive: torch.randn_like(drive),
             "draw": lambda linear=linear: torch.randn_like(linear.weight),
             "similarity": lambda drive=drive: similarity(drive.flatten(1)),
+            "softmax": lambda drive=drive: drive.softmax(1 if drive.dim() == 4 else -1),
             "compete": lambda linear=linear, drive=drive: compete(linear, drive),
         }
         found.append({name: seconds_of(work, seconds / 10) for name, work in works.items()})

@@ -64,7 +64,7 @@ def soft_hebbian_change(
     units = 1 if isinstance(linear, nn.Conv2d) else -1
     y = torch.softmax(inverse_temperature * u, units)
     if losers == "away":
-        y = torch.where(u == u.amax(units, keepdim=True), y, -y)
+        y = torch.copysign(y, u - u.amax(units, keepdim=True))  # 0, so positive, for the strongest alone
     n = u.numel() // u.shape[units]
     lost = total(linear, y * u).view(-1, *[1] * (linear.weight.dim() - 1))
     return outer(linear, x, y.div_(lengths)).div_(n).addcmul_(lost, linear.weight, value=-1 / n)

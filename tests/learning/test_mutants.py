@@ -200,7 +200,7 @@ MUTANTS = [
     ),
     (
         "losers pulled in with the winner",
-        "learning.softhebb", "torch.where(u == u.amax(units, keepdim=True), y, -y)", "y",
+        "learning.softhebb", "torch.copysign(y, u - u.amax(units, keepdim=True))", "y",
         test_local_rules.test_soft_competition_is_its_equation, (),
     ),
     (
