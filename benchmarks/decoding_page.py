@@ -3,6 +3,7 @@
 python benchmarks/decoding_page.py
 """
 
+import pandas as pd
 from rsa_record import RESULTS, ROOT, fill_marks, load
 
 PAGE = ROOT / "docs" / "decoding.md"
@@ -21,6 +22,10 @@ TEXTS = [
     "| study | protocol | subject | seeds | recall: ours, best control | gain (p) "
     "| CER: ours, without brain, best control | CER fed the true parts | distinct pairs: ours, true | known words |",
     "|---|---|---|---|---|---|---|---|---|---|",
+]
+ABLATIONS = [
+    "| selector | rank | matched | gates' AUC | planted in 100 | voxels kept | nats a sample |",
+    "|---|---|---|---|---|---|---|",
 ]
 NO_CONTROLS = ("brainlm", "upper_bound")
 
@@ -60,6 +65,27 @@ def _text_cells(row: dict) -> list[str]:
     ]
 
 
+def ablation_rows(rows: list[dict]) -> list[str]:
+    """One row a variant of the selector, the subjects side by side, each the mean of its seeds."""
+    table = pd.DataFrame(rows).groupby(["variant", "subject"], sort=False).mean()
+    lines = []
+    for variant, part in table.groupby(level="variant", sort=False):
+        cells = [
+            _side_by_side(part["identification_rank"], "{:.3f}"),
+            _side_by_side(part["identification_rank_matched"], "{:.3f}"),
+            _side_by_side(part["auc"], "{:.3f}"),
+            _side_by_side(100 * part["precision_at_100"], "{:.0f}"),
+            _side_by_side(part["voxels_kept"], "{:.0f}"),
+            _side_by_side(part["rate_total_nats"], "{:.1f}"),
+        ]
+        lines.append("| " + " | ".join([str(variant), *cells]) + " |")
+    return lines
+
+
+def _side_by_side(values: pd.Series, form: str) -> str:
+    return " / ".join(form.format(value) for value in values) if values.notna().all() else "-"
+
+
 def controls_of(row: dict, metric: str) -> dict[str, float]:
     """Means of every control, over seeds."""
     names = {key.removeprefix(f"{metric}_"): value for key, value in row.items() if key.startswith(f"{metric}_")}
@@ -83,7 +109,14 @@ def tables() -> dict[str, str]:
         maps += map_rows(STUDIES[name], result["rows"])
         texts += text_rows(STUDIES[name], result["rows"]) if "signal" not in name else []
     commits = ", ".join(sorted({result["commit"][:7] for result in found.values()}))
-    return {"maps": "\n".join([*maps, "", f"Commits: {commits}."]), "texts": "\n".join(texts)}
+    ablations = load("selector_ablations")
+    seeds = len({row["seed"] for row in ablations["rows"]})
+    told = f"Sub-01 / sub-02 / sub-03, mean of {seeds} seeds. Commit: {ablations['commit'][:7]}."
+    return {
+        "maps": "\n".join([*maps, "", f"Commits: {commits}."]),
+        "texts": "\n".join(texts),
+        "ablations": "\n".join([*ABLATIONS, *ablation_rows(ablations["rows"]), "", told]),
+    }
 
 
 if __name__ == "__main__":
