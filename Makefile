@@ -139,6 +139,7 @@ validate-rsa-truth: install
 validate-rsa: install
 	python benchmarks/rsa_coverage.py
 	python benchmarks/rsa_null.py
+	python benchmarks/rsa_shifts.py
 	python benchmarks/rsa_layers.py
 	python benchmarks/rsa_92_images.py
 	python benchmarks/rsa_record.py

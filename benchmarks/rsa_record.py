@@ -106,34 +106,47 @@ def null_sentence() -> str:
 
 
 def truth_table() -> str:
-    """Which rules were named in the regions made from them, at each amplitude; and differences found in noise."""
+    """Which rules were named in the regions made from them, at each amplitude; and differences found in noise.
+
+    A row each region of subjects that nothing was settled on, and of the lower amplitude; counts of all.
+    """
     found = load("rsa_truth")
     lines = ["| amplitude | region made from | named | in | similarity | largest corrected p | noise ceiling |"]
     lines.append("|---|---|---|---|---|---|---|")
     told = []
     for row in found["rows"]:
-        ceilings = {(c["subject"], c["region"]): (c["ceiling_lower"], c["ceiling_upper"]) for c in row["ceilings"]}
-        for one in (one for one in row["named"] if one["region"] in found["rules"]):
-            low, high = ceilings[one["subject"], one["region"]]
-            named = one["named"] if one["clear"] else f"tie ({one['named']} is best)"
-            who = "group" if one["subject"] == "group" else f"sub-{one['subject']}"
-            numbers = f"{one['value']:.3f} | {one['largest_p_corrected']:.3f} | {low:.2f} to {high:.2f}"
-            lines.append(f"| {row['amplitude']:g} | {one['region']} ({who}) | {named} | {one['layer']} | {numbers} |")
+        if row["amplitude"] < 1 or not row["seen"]:
+            lines += _truth_rows(row, found["rules"])
         n = row["counts"]
-        subjects = " ".join(dict.fromkeys(one["subject"] for one in row["named"] if one["subject"] != "group"))
+        looked = "settings were chosen on these" if row["seen"] else "not looked at before"
         told.append(
-            f"Amplitude {row['amplitude']:g}, subjects {subjects}: of {n['of']} regions {n['right']} "
-            f"named right, {n['wrong']} wrong, {n['ties']} ties; the right rule was the best in {n['best_is_right']}. "
-            f"A rule was named in {n['named_in_empty']} of {n['empty']} empty regions."
+            f"- Amplitude {row['amplitude']:g}, subjects {' '.join(row['subjects'])} ({looked}): of {n['of']} regions "
+            f"{n['right']} named right, {n['wrong']} wrong, {n['ties']} ties; the right rule was the best in "
+            f"{n['best_is_right']}. A rule was named in {n['named_in_empty']} of {n['empty']} empty regions."
         )
     null = found["null"]
     told.append(
-        f"In {null['found']} of {null['of']} data sets of noise a difference between rules was below 0.05 after "
+        f"- In {null['found']} of {null['of']} data sets of noise a difference between rules was below 0.05 after "
         f"correction (95 % {null['low']:.3f}-{null['high']:.3f})."
     )
     layers = ", ".join(f"{layer} for {rule}" for rule, layer in found["rows"][0]["planted_layers"].items())
-    told.append(f"Planted layers: {layers}; comparison: {found['comparison']}; {len(found['seeds'])} seeds a rule.")
+    told.append(f"- Planted layers: {layers}; comparison: {found['comparison']}; {len(found['seeds'])} seeds a rule.")
     return "\n".join([*lines, "", *told])
+
+
+def _truth_rows(row: dict, rules: list[str]) -> list[str]:
+    """Lines of one set of subjects and its group; beside the largest p, which rule it is of."""
+    ceilings = {(c["subject"], c["region"]): (c["ceiling_lower"], c["ceiling_upper"]) for c in row["ceilings"]}
+    lines = []
+    for one in (one for one in row["named"] if one["region"] in rules):
+        low, high = ceilings[one["subject"], one["region"]]
+        named = one["named"] if one["clear"] else f"tie ({one['named']} is best)"
+        who = "group" if one["subject"] == "group" else f"sub-{one['subject']}"
+        hardest = max(one["differences"], key=lambda pair: pair["p_corrected"])
+        other = hardest["minus"] if hardest["learning_rule"] == one["named"] else hardest["learning_rule"]
+        numbers = f"{one['value']:.3f} | {one['largest_p_corrected']:.3f} ({other}) | {low:.2f} to {high:.2f}"
+        lines.append(f"| {row['amplitude']:g} | {one['region']} ({who}) | {named} | {one['layer']} | {numbers} |")
+    return lines
 
 
 def images_table() -> str:
@@ -189,11 +202,35 @@ def fill_marks(path: Path, tables: dict[str, str]) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+def shifts_table() -> str:
+    """How often a drifting text was found in a drifting brain that has nothing to do with it."""
+    found = load("rsa_shifts")
+    lines = ["| stories | segments each | memory | found by shifts | found by shuffles |", "|---|---|---|---|---|"]
+    for row in found["rows"]:
+        told = [
+            f"{row[name]['found'] / row['of']:.3f} ({row[name]['low']:.3f}-{row[name]['high']:.3f})"
+            for name in ("shifted", "shuffled")
+        ]
+        lines.append(f"| {row['stories']} | {row['segments']} | {row['memory']:g} | {' | '.join(told)} |")
+    return "\n".join(lines)
+
+
+def tables() -> dict[str, str]:
+    """All that docs/rsa.md holds of the results, by the name of its marks."""
+    return {
+        "speed": speed_table(),
+        "null": null_sentence(),
+        "coverage": coverage_table(),
+        "images": images_table(),
+        "truth": truth_table(),
+        "layers": layers_table(),
+        "shifts": shifts_table(),
+    }
+
+
 def main() -> None:
     """Put the tables between their marks in docs/rsa.md."""
-    tables = {"speed": speed_table(), "null": null_sentence(), "coverage": coverage_table(), "images": images_table()}
-    tables |= {"truth": truth_table(), "layers": layers_table()}
-    fill_marks(ROOT / "docs" / "rsa.md", tables)
+    fill_marks(ROOT / "docs" / "rsa.md", tables())
 
 
 if __name__ == "__main__":

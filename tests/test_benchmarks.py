@@ -54,7 +54,9 @@ def test_operations_and_bytes_are_counted_as_by_hand(monkeypatch):
     assert traffic.bytes == 4 * (15 + 35 + 21) + 4 * (21 + 21)
 
 
-@pytest.mark.parametrize(("script", "page"), [("benchmark_page", "benchmarks"), ("decoding_page", "decoding")])
+@pytest.mark.parametrize(
+    ("script", "page"), [("benchmark_page", "benchmarks"), ("decoding_page", "decoding"), ("rsa_record", "rsa")]
+)
 def test_the_page_says_what_the_results_say(monkeypatch, script, page):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")

@@ -9,13 +9,15 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from brainlm.errors import choose
+from brainlm.rsa.bootstrap import FEWEST_SUBJECTS, Estimate, OverSeeds, estimate, make_draws
 from brainlm.rsa.brains import Brains
 from brainlm.rsa.clusters import Clusters, cluster_test
 from brainlm.rsa.compare import COMPARISONS, PARTIAL, check_same_conditions
 from brainlm.rsa.inference import false_discovery_rate
 from brainlm.rsa.models import NAMES, Models
-from brainlm.rsa.noise_ceiling import poolable
-from brainlm.rsa.pairs import permute_pairs
+from brainlm.rsa.noise_ceiling import poolable, run_ceiling
+from brainlm.rsa.pairs import n_conditions_of, permute_pairs
+from brainlm.rsa.redrawn import redrawn
 from brainlm.rsa.table import ALONG_TIME, CORRECTIONS
 from brainlm.rsa.variance import shared
 
@@ -30,41 +32,52 @@ def fusion_rows(
     """Rows of regions and times: similarity of EEG and fMRI; and with each model the variance that all three share.
 
     Each subject's EEG is held against the mean of the fMRI RDMs (ranks for Spearman) of all who have fMRI, and values
-    are averaged over EEG subjects. Commonality is that of Hebart et al. (2018). ``limit`` is what the region explains
-    of EEG without a model: no commonality of that region and time can be higher.
+    are averaged over EEG subjects. Commonality is that of Hebart et al. (2018). Its ``limit`` is what the region
+    explains of EEG without a model: no commonality of that region and time can be higher. That of a similarity is what
+    noise leaves: the root of the product of both reliabilities, over runs (of several fMRI subjects over subjects).
 
     p: conditions are shuffled. A commonality is one only if EEG, region and model are all alike, so its p is the
     largest of three tests, in which the conditions of one of them are shuffled. ``p_corrected`` is over regions, times
     and models by ``settings["correction"]``; clusters run along time within a region and model.
+
+    Intervals are those of the bootstrap over conditions and, from 3 on, EEG subjects; the mean fMRI RDM stays the same.
 
     Raises
     ------
     ValueError
         If conditions differ.
     ConfigError
-        If the comparison has no variances: only Pearson's and Spearman's have.
+        If the comparison has no variances: only Pearson's and Spearman's have; or of fewer than 4 conditions.
     """
     comparison, correction = settings["comparison"], choose("rsa.correction", settings["correction"], CORRECTIONS)
     prepare = COMPARISONS[choose("rsa.comparison of fMRI-EEG fusion", comparison, PARTIAL)].brain
     for brains in (*eeg, *fmri):
         check_same_conditions(models.conditions, brains.conditions)
+    courses = np.stack([brains.rdms for brains in eeg])
+    regions = np.sum([poolable(brains.rdms, comparison) for brains in fmri], axis=0)
+    finite = np.isfinite(models.rdms).all(1)
     parts = _Prepared(
-        np.stack([prepare(brains.rdms) for brains in eeg]),
-        prepare(np.sum([poolable(brains.rdms, comparison) for brains in fmri], axis=0)),
-        np.where(np.isfinite(models.rdms).all(1, keepdims=True), prepare(models.rdms), np.nan),
+        prepare(courses),
+        prepare(regions),
+        np.where(finite[:, None], prepare(models.rdms), np.nan),
         permute_pairs(models.rdms.shape[1], settings["n_permutations"], rng),
     )
     names = fmri[0].names[["region"]].merge(eeg[0].names[["time_s"]], how="cross")
     tables = [_table(names, SIMILARITY, _tested([parts.similarity()], correction), pd.Series(dtype=object), 0)]
-    limit = np.square(parts.by_region).mean(0).ravel()
+    limits = [_attenuation(eeg, fmri, comparison).ravel()]
     tested = _tested(map(parts.commonality, range(len(models.rdms))), correction)
     for place, row in models.names.iterrows():
-        tables.append(_table(names, COMMONALITY, tested, row, place).assign(limit=limit))
+        tables.append(_table(names, COMMONALITY, tested, row, place))
+        limits.append(np.square(parts.by_region).mean(0).ravel())
+    found, factors = _intervals(courses, regions, models.rdms[finite], settings, rng)
+    bounds = np.full((2, 1 + len(finite), len(names)), np.nan)
+    bounds[:, np.flatnonzero([True, *finite])] = found.interval()
     told = {"correction": correction, "comparison": comparison, "n_permutations": len(parts.shuffles)}
     told |= {"n_conditions": len(models.conditions), "n_subjects": len(eeg), "n_fmri_subjects": len(fmri)}
-    columns = [*names, "quantity", *NAMES, "value", "limit", "p", "p_corrected"]
+    told |= {"limit": np.concatenate(limits), "ci_low": bounds[0].ravel(), "ci_high": bounds[1].ravel()}
+    columns = [*names, "quantity", *NAMES, "value", "p", "p_corrected"]
     rows = [table.reindex(columns=columns).astype(object) for table in tables]
-    return pd.concat(rows, ignore_index=True).assign(**told)
+    return pd.concat(rows, ignore_index=True).assign(**told, factors=factors)
 
 
 @dataclass(frozen=True)
@@ -111,6 +124,53 @@ class _Prepared:
             )
             null = null + np.stack(draws).astype(np.float32) / len(self.courses)
         return value, null
+
+
+def _intervals(
+    courses: Float[np.ndarray, "subjects times pairs"],
+    regions: Float[np.ndarray, "regions pairs"],
+    theories: Float[np.ndarray, "models pairs"],
+    settings: dict,
+    rng: np.random.Generator,
+) -> tuple[Estimate, str]:
+    """Similarities, then each model's commonalities, with the variance that new draws have; and what is drawn."""
+    n_subjects, n_times, n_pairs = courses.shape
+    left = np.concatenate([regions, theories])
+    right = np.concatenate([courses.reshape(-1, n_pairs), regions])
+
+    def drawn(conditions: np.ndarray, subject_draws: list[np.ndarray]) -> list[np.ndarray]:
+        found = redrawn(left, right, conditions, settings["comparison"])
+        of_eeg, of_regions = np.split(found, [n_subjects * n_times], axis=2)
+        of_eeg = np.moveaxis(of_eeg.reshape(*of_eeg.shape[:2], n_subjects, n_times), 2, 1)
+        by_region, by_model = np.split(of_eeg, [len(regions)], axis=2)  # draws subjects regions (or models) times
+        between = of_regions[:, None, len(regions) :, :, None]
+        common = shared(by_region[:, :, None], by_model[:, :, :, None], between)
+        values = np.concatenate([by_region[:, :, None], common], axis=2).reshape(
+            *common.shape[:2], 1 + len(theories), -1
+        )
+        shares = [some / n_subjects for some in subject_draws]
+        return [np.einsum("dsrp,ds->drp", np.broadcast_to(values, (len(s), *values.shape[1:])), s) for s in shares]
+
+    n_conditions = n_conditions_of(n_pairs)
+    factors = ("conditions", *("subjects",) * (n_subjects >= FEWEST_SUBJECTS))
+    full = drawn(np.ones((1, n_conditions), dtype=int), [np.ones((1, n_subjects), dtype=int)])[0][0]
+    draws = make_draws(n_conditions, n_subjects, settings["n_bootstraps"], rng)
+    size, alone = max(full.size * n_subjects, n_pairs), OverSeeds(full, np.eye(len(full)), None)
+    return estimate(full, drawn, draws, factors, alone, size), " ".join(factors)
+
+
+def _attenuation(eeg: list[Brains], fmri: list[Brains], comparison: str) -> Float[np.ndarray, "regions times"]:
+    """The similarity that EEG and fMRI of one geometry would have, given the noise of both; NaN of a single run."""
+    over_time = np.mean([_reliabilities(brains.run_rdms, comparison) for brains in eeg], axis=0)
+    repeats = np.stack([brains.rdms for brains in fmri], axis=1) if len(fmri) > 1 else fmri[0].run_rdms
+    return _reliabilities(repeats, comparison)[:, None] * over_time
+
+
+def _reliabilities(repeats: Float[np.ndarray, "brains repeats pairs"], comparison: str) -> Float[np.ndarray, " brains"]:
+    """Roots of the reliability of the mean over repeats."""
+    if repeats.shape[1] < 2:
+        return np.full(len(repeats), np.nan)
+    return np.array([run_ceiling(rdms, comparison)[1] for rdms in repeats])
 
 
 def _tested(found: Iterable[_Found], correction: str) -> tuple[Float[np.ndarray, "models regions times"], ...]:

@@ -23,7 +23,8 @@ def fusion_sections(everything: pd.DataFrame, subject: str) -> list[Section]:
     section.add_text(
         f"{held}: {comparison} similarity of their dissimilarities at each time, and the variance that EEG, a region "
         "and a layer share (commonality, never above what the region explains of EEG alone). p: shuffled conditions, "
-        "corrected over regions, times and models. They speak of these subjects."
+        "corrected over regions, times and models. They speak of these subjects; intervals over other "
+        f"{' and '.join(rows['factors'].iloc[0].split())} stand in the table rsa_fusion."
     )
     plain = rows[rows["quantity"] == SIMILARITY]
     tied = [(region, *run) for region, part in plain.groupby("region", sort=False) for run in clear_runs(part)]

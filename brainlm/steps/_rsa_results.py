@@ -34,8 +34,8 @@ RULE_COLUMNS = [
 
 FUSION_COLUMNS = [
     *("dataset", "subject", "region", "time_s", "quantity", "network", "learning_rule", "model", "seed", "layer"),
-    *("measure", "network_measure", "comparison", "value", "limit", "p", "p_corrected", "correction", "n_permutations"),
-    *("n_conditions", "n_subjects", "n_fmri_subjects"),
+    *("measure", "network_measure", "comparison", "value", "ci_low", "ci_high", "limit", "p", "p_corrected"),
+    *("correction", "n_permutations", "factors", "n_conditions", "n_subjects", "n_fmri_subjects"),
 ]
 
 

@@ -164,7 +164,7 @@ def save_rdms(results: Path, subject: str, modality: str = "fmri") -> None:
 
 def save_fusion(results: Path) -> None:
     """Of the group, in which EEG of one subject is held against fMRI of two, and of that subject."""
-    settings = {"comparison": "spearman", "correction": "max_statistic", "n_permutations": 39}
+    settings = {"comparison": "spearman", "correction": "max_statistic", "n_permutations": 39, "n_bootstraps": 20}
     parts = []
     for who in ("01", "group"):
         out = results / "rsa" / f"{who}_fusion.tsv"

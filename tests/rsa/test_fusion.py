@@ -14,11 +14,11 @@ from brainlm.rsa.variance import commonality
 
 N, TIMES = 16, np.arange(8) / 50
 CONDITIONS = tuple(f"c{i:02d}" for i in range(N))
-SETTINGS = {"comparison": "spearman", "correction": "max_statistic", "n_permutations": 199}
+SETTINGS = {"comparison": "spearman", "correction": "max_statistic", "n_permutations": 199, "n_bootstraps": 99}
 
 
 def brains(rdms, regions=None, conditions=CONDITIONS):
-    names = {"region": regions, "time_s": np.nan} if regions else {"region": "sensors", "time_s": TIMES}
+    names = {"region": regions, "time_s": np.nan} if regions else {"region": "sensors", "time_s": TIMES[: len(rdms)]}
     return Brains(np.array(rdms), np.array(rdms)[:, None], pd.DataFrame(names), conditions)
 
 
@@ -53,6 +53,9 @@ def test_values_are_those_of_the_commonality_and_of_spearman():
     assert plain[plain.region == "W"].value.iloc[4] == pytest.approx(np.corrcoef(*ranks)[0, 1])
     limit = rows.limit.iloc[16:].to_numpy(float)
     assert plain.limit.isna().all() and np.allclose(limit, np.tile(plain.value.to_numpy(float) ** 2, 2))
+    middle = (rows.ci_low + rows.ci_high) / 2
+    np.testing.assert_allclose(middle, rows.value.astype(float), atol=1e-12)  # what is drawn anew is the row's value
+    assert (rows.ci_low < rows.ci_high).all() and set(rows.factors) == {"conditions"}
 
 
 @pytest.mark.parametrize("correction", ["max_statistic", "cluster", "fdr"])
@@ -76,7 +79,7 @@ def test_a_model_unrelated_to_a_strong_tie_of_eeg_and_region_is_found_no_oftener
         models, eeg, fmri = study(rng, own=0.2)
         only = layers(rng.normal(size=(N, 5)))
         one = brains([eeg[0].rdms[4]] * 8), brains(fmri[0].rdms[:1], ["V"])
-        rows = fusion_rows(only, [one[0]], [one[1]], SETTINGS | {"n_permutations": 99}, rng)
+        rows = fusion_rows(only, [one[0]], [one[1]], SETTINGS | {"n_permutations": 99, "n_bootstraps": 2}, rng)
         row = rows[rows.quantity == "commonality"].iloc[0]
         false += row.p < 0.05
         shuffled = [_with_shuffled_eeg(only, *one, rng) for _ in range(39)]
@@ -128,3 +131,36 @@ def test_what_cannot_be_fused_is_one_line():
         fusion_rows(models, eeg, fmri, SETTINGS | {"correction": "clusters"}, np.random.default_rng(0))
     with pytest.raises(ConfigError, match="rsa.comparison of fMRI-EEG fusion 'cosine'"):
         fusion_rows(models, eeg, fmri, SETTINGS | {"comparison": "cosine"}, np.random.default_rng(0))
+
+
+def test_intervals_hold_the_population_s_values_and_subjects_are_drawn_from_three_on():
+    """Of a similarity and of a commonality, over other conditions and other people's EEG."""
+    rng, held, truth = np.random.default_rng(0), [], noisy_study(np.random.default_rng(1), 400, 20, 2).value
+    for _ in range(60):
+        rows = noisy_study(rng, 30, 8, 150)
+        held.append(rows.ci_low.lt(truth) & rows.ci_high.gt(truth))
+    assert set(rows.factors) == {"conditions subjects"} and list(rows.quantity) == ["similarity", "commonality"]
+    assert (np.mean(held, axis=0) >= 0.87).all()  # below in 1 of 100 where 95 % hold
+
+
+def noisy_study(rng, n, n_subjects, n_bootstraps):
+    x, names = rng.normal(size=(n, 5)), tuple(map(str, range(n)))
+    eeg = [brains([pdist(x + rng.normal(size=x.shape))], conditions=names) for _ in range(n_subjects)]
+    fmri = [brains([pdist(x + 0.5 * rng.normal(size=x.shape))], ["V"], names)]
+    models = Models(pdist(x)[None], pd.DataFrame([("mlp", "a", "network", "0", "layer1")], columns=NAMES), names)
+    told = {"comparison": "pearson", "correction": "fdr", "n_permutations": 1, "n_bootstraps": n_bootstraps}
+    return fusion_rows(models, eeg, fmri, told, rng)
+
+
+def test_the_limit_of_a_similarity_is_what_noise_leaves():
+    """One geometry in both, measured in four noisy runs each: the similarity is at its limit, far below 1."""
+    rng = np.random.default_rng(0)
+    geometry, found = pdist(rng.normal(size=(N, 5))), []
+    for _ in range(40):
+        runs = geometry + 1.5 * rng.normal(size=(2, 1, 4, len(geometry)))
+        names = {"region": ["V"], "time_s": [0.0]}
+        fmri, eeg = (Brains(own.mean(1), own, pd.DataFrame(names), CONDITIONS) for own in runs)
+        rows = fusion_rows(layers(np.eye(N)), [eeg], [fmri], SETTINGS | {"n_bootstraps": 2}, rng)
+        found.append(rows[rows.quantity == "similarity"][["value", "limit"]].to_numpy(float)[0])
+    value, limit = np.mean(found, axis=0)
+    assert value == pytest.approx(limit, abs=0.05) and 0.4 < limit < 0.9

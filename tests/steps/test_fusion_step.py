@@ -15,7 +15,7 @@ from brainlm.steps._rsa_results import FUSION_COLUMNS, Compared, save_compared
 from brainlm.steps.rsa_fusion import rsa_fusion
 
 CONDITIONS = tuple(f"c{i}" for i in range(6))
-SETTINGS = {"comparison": "spearman", "correction": "max_statistic", "n_permutations": 19}
+SETTINGS = {"comparison": "spearman", "correction": "max_statistic", "n_permutations": 19, "n_bootstraps": 20}
 
 
 def save_rdms(folder, subject, modality, conditions=CONDITIONS, stimuli="conditions"):

@@ -218,7 +218,12 @@ rule rsa_fusion:
         settings=lambda wildcards: as_json(
             {
                 key: config["rsa"][key]
-                for key in ("comparison", "correction", "n_permutations")
+                for key in (
+                    "comparison",
+                    "correction",
+                    "n_permutations",
+                    "n_bootstraps",
+                )
             }
         ),
         seed=config["seed"],
