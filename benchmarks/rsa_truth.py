@@ -41,7 +41,7 @@ from brainlm.steps.train_network import train_network
 
 FOLDER = ROOT / "results" / "rsa_truth"
 # Oja's rule of 1982, each unit alone: units that share a subspace keep its geometry, which is the untrained network's
-RULES = {"backprop": {}, "oja": {"learning_rate": 0.03, "length": 0.25, "competition": "none"}, "untrained": {}}
+RULES = {"backprop": {}, "oja": {"learning_rate": 0.03, "length": 1.0, "competition": "none"}, "untrained": {}}
 HIDDEN = [1024, 512]  # narrow untrained networks of two seeds are less alike than one of them and a taught one
 SEEDS, PLANTED_SEED = tuple(range(10)), 1000
 COMPARISON = "whitened_correlation"  # for crossnobis: Diedrichsen et al. 2020
@@ -67,7 +67,8 @@ def make_study() -> Study:
 
 def trained(rule: str, seed: int, learning: dict) -> Path:
     """The activity of a network, taught now unless it is there."""
-    out = FOLDER / f"rule-{rule}_seed-{seed}"
+    options = "".join(f"_{name}-{value}" for name, value in RULES[rule].items())  # others are another network
+    out = FOLDER / f"rule-{rule}{options}_seed-{seed}"
     if not (out / "row.tsv").exists():
         train_network(
             network=NETWORK,
@@ -104,13 +105,17 @@ def margin(own: np.ndarray, other: np.ndarray) -> float:
 
 
 def geometry(path: Path, layer: str, names: list[str]) -> np.ndarray:
-    """Pictures x units, each picture of mean 0 and length 1: squared distances are then correlation distances."""
+    """Pictures x directions, each of mean 0 and length 1 over units: squared distances are correlation distances.
+
+    Turned to as few columns as there are pictures: voxels weigh them at random, and no direction is a special one.
+    """
     arrays, _ = load_arrays(path)
     place = {str(name): i for i, name in enumerate(arrays["conditions"])}
     activity = arrays[layer][[place[name] for name in names]].astype(float)
     activity -= activity.mean(1, keepdims=True)
     activity /= np.linalg.norm(activity, axis=1, keepdims=True)
-    return activity - activity.mean(0)
+    left, strength, _ = np.linalg.svd(activity - activity.mean(0), full_matrices=False)
+    return left * strength
 
 
 def write_patterns(path: Path, study: Study, subject: str, planted: dict[str, np.ndarray], amplitude: float) -> None:
