@@ -23,7 +23,7 @@ from brainlm.rsa.inference import group_permutation_test
 from brainlm.rsa.models import NAMES, Models
 from brainlm.rsa.pairs import pair_places
 
-SETTINGS = ((1, 24, 0.8), (2, 24, 0.0), (2, 24, 0.5), (2, 24, 0.8), (2, 24, 0.95), (2, 60, 0.8), (8, 24, 0.8))
+SETTINGS = ((1, 24, 0.8), (2, 24, 0.0), (2, 24, 0.5), (2, 24, 0.8), (2, 24, 0.95), (2, 48, 0.8), (4, 24, 0.8))
 N_FEATURES, N_DRAWS, BEFORE = 3, 199, 100  # segments before the story begins, so that its start is like any other part
 PLACE = pd.DataFrame({"region": ["x"], "time_s": np.nan})
 
