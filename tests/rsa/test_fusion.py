@@ -160,7 +160,7 @@ def test_the_limit_of_a_similarity_is_what_noise_leaves():
         runs = geometry + 1.5 * rng.normal(size=(2, 1, 4, len(geometry)))
         names = {"region": ["V"], "time_s": [0.0]}
         fmri, eeg = (Brains(own.mean(1), own, pd.DataFrame(names), CONDITIONS) for own in runs)
-        rows = fusion_rows(layers(np.eye(N)), [eeg], [fmri], SETTINGS | {"n_bootstraps": 2}, rng)
+        rows = fusion_rows(layers(rng.normal(size=(N, 5))), [eeg], [fmri], SETTINGS | {"n_bootstraps": 2}, rng)
         found.append(rows[rows.quantity == "similarity"][["value", "limit"]].to_numpy(float)[0])
     value, limit = np.mean(found, axis=0)
     assert value == pytest.approx(limit, abs=0.05) and 0.4 < limit < 0.9
