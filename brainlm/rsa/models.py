@@ -40,16 +40,24 @@ def network_models(activities: list[tuple[dict[str, np.ndarray], dict]], measure
     Raises
     ------
     ValueError
-        If networks were shown different pictures.
+        If networks were shown different pictures, names of pictures are missing, a layer has another number of them,
+        or a network comes twice.
     """
     first = activities[0][0]
+    if not all("conditions" in arrays for arrays, _ in activities):
+        raise ValueError("Activities of networks need the names of what they saw; got no array 'conditions'.")
     conditions = tuple(str(name) for name in first["conditions"])
     rdms, names = _plain_models(first, measure)
     for arrays, about in activities:
         check_same_conditions(tuple(str(name) for name in arrays["conditions"]), conditions)
         for layer in sorted((key for key in arrays if key.startswith("layer")), key=lambda key: int(key[5:])):
-            rdms.append(_layer_rdm(arrays[layer].astype(float), measure))
             names.append((about["network"], about["learning_rule"], "network", str(about["seed"]), layer))
+            if len(arrays[layer]) != len(conditions):
+                raise ValueError(f"{_told(names[-1])}: {len(conditions)} conditions, activity to {len(arrays[layer])}.")
+            rdms.append(_layer_rdm(arrays[layer].astype(float), measure))
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{_told(twice)} is there more than once. Give each network once.")
     n = len(conditions)
     return Models(np.array(rdms).reshape(-1, n * (n - 1) // 2), pd.DataFrame(names, columns=NAMES), conditions)
 
@@ -132,6 +140,10 @@ def _plain_models(arrays: dict[str, np.ndarray], measure: str) -> tuple[list[np.
         rdms.append((arrays["labels"][rows] != arrays["labels"][columns]).astype(float))
         names.append((None, None, "category", None, None))
     return rdms, names
+
+
+def _told(name: tuple) -> str:
+    return "{} {}, seed {}, {}".format(*(name[place] for place in (0, 1, 3, 4)))
 
 
 def _layer_rdm(activity: np.ndarray, measure: str) -> np.ndarray:

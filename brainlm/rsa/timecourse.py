@@ -19,8 +19,10 @@ def window_centres(
     Raises
     ------
     ValueError
-        If no window fits.
+        If no window fits, or windows do not move on.
     """
+    if not step_s > 0:
+        raise ValueError(f"Windows need a step above 0 s; got {step_s:g} s.")
     first, last = times[0] + half_width_s, times[-1] - half_width_s
     if last < first - 1e-9:
         raise ValueError(f"A window of +-{half_width_s} s does not fit into {times[-1] - times[0]:.3f} s.")

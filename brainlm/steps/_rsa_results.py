@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainlm.errors import choose
+from brainlm.errors import ConfigError, choose
 from brainlm.io.activity import load_arrays, save_arrays
 from brainlm.io.store import save_table
 from brainlm.rsa.brains import Brains
@@ -54,8 +54,17 @@ class Compared:
         return self.categories if self.design is None else self.design.stories
 
 
+FEWEST_DRAWS = {"n_permutations": 1, "n_bootstraps": 2}  # a variance needs two
+
+
 def check_settings(settings: dict) -> None:
-    """Stop at a measure, comparison or correction that does not exist, before anything is computed."""
+    """Stop at a setting that is missing, of no kind that exists, or too small, before anything is computed."""
+    missing = sorted({"measure", "network_measure", "comparison", "correction", *FEWEST_DRAWS} - set(settings))
+    if missing:
+        raise ConfigError(f"Settings of RSA: expected the config's section rsa, got none of {', '.join(missing)}.")
+    for name, least in FEWEST_DRAWS.items():
+        if not isinstance(settings[name], int) or settings[name] < least:
+            raise ConfigError(f"rsa.{name}: expected a whole number of at least {least}, got {settings[name]!r}.")
     choose("rsa.measure", settings["measure"], list(BRAIN_MEASURES))
     choose("rsa.network_measure", settings["network_measure"], list(RDM_MEASURES))
     choose("rsa.comparison", settings["comparison"], list(COMPARISONS))

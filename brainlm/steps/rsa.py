@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainlm.errors import DataError
+from brainlm.errors import DataError, choose
 from brainlm.io.activity import load_arrays, load_patterns
 from brainlm.rsa.brains import Brains, region_rdms, timed_rdms
 from brainlm.rsa.table import subject_tables
@@ -56,7 +56,10 @@ def _categories(stored: list[tuple[dict, dict]], brains: Brains) -> tuple[str, .
 
 def _brain_rdms(path: Path, modality: str, settings: dict) -> tuple[Brains, str]:
     """Brain RDMs, and the name of the data set."""
+    choose("modality", modality, ["fmri", "eeg"])
     arrays, about = load_patterns(path)
+    if "values" not in arrays:
+        raise DataError(f"{path}: expected an array 'values', got {', '.join(sorted(arrays))}. Make the patterns anew.")
     needed = {"dataset", "conditions", "times" if modality == "eeg" else "regions"}
     if not needed <= set(about):
         raise DataError(

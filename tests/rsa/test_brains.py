@@ -31,6 +31,26 @@ def test_planted_geometry_is_in_its_region_and_at_its_time(measure):
     assert np.nanmax(likeness) > 0.4
 
 
-def test_an_empty_region_is_refused_in_one_line():
-    with pytest.raises(ValueError, match="Region 'none' needs at least 1 voxel; got none"):
-        region_rdms(np.ones((2, 3, 4)), None, {"none": []}, ("a", "b", "c"), "correlation")
+@pytest.mark.parametrize(
+    ("regions", "names", "told"),
+    [
+        ({"none": []}, "abc", "Region 'none' needs at least 1 voxel; got none"),
+        ({}, "abc", "at least 1 region; got none"),
+        ({"far": [0, 9]}, "abc", "Region 'far' needs voxels from 0 to 3; got 9"),
+        ({"all": [0, 1]}, "abcd", "Patterns of 3 conditions need as many names; got 4"),
+    ],
+)
+def test_regions_and_names_that_do_not_fit_are_refused_in_one_line(regions, names, told):
+    values = np.random.default_rng(0).normal(size=(2, 3, 4))
+    with pytest.raises(ValueError, match=told) as error:
+        region_rdms(values, None, regions, tuple(names), "correlation")
+    assert "\n" not in str(error.value)
+
+
+def test_patterns_that_are_not_finite_are_counted_before_they_are_whitened():
+    values = np.random.default_rng(0).normal(size=(2, 3, 4, 5))
+    values[0, 1] = np.nan
+    with pytest.raises(ValueError, match="1 hold NaN or infinity"):
+        region_rdms(values[..., 0], None, {"all": [0, 1]}, ("a", "b", "c"), "crossnobis")
+    with pytest.raises(ValueError, match="2 hold NaN or infinity"):
+        timed_rdms(values, np.arange(5.0), ("a", "b", "c"), "crossnobis", 1.0, 2.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from brainlm.records import Rdm
-from brainlm.rsa.models import difference_rdm, given_models, same_order
+from brainlm.rsa.models import difference_rdm, given_models, network_models, same_order
 
 
 def test_differences_of_one_number_a_condition():
@@ -31,3 +31,15 @@ def test_given_rdms_become_models_in_any_order_of_conditions():
         given_models([one, Rdm(np.array([1.0, 2, 3]), ("a", "b", "d"), "given")], ["first", "second"])
     with pytest.raises(ValueError, match="2 RDMs need as many different names; got x, x"):
         given_models([one, one], ["x", "x"])
+
+
+def test_activities_that_do_not_fit_are_refused_in_one_line():
+    about = {"network": "mlp", "learning_rule": "oja", "seed": 0}
+    arrays = {"conditions": np.array(list("abc")), "layer1": np.random.default_rng(0).normal(size=(3, 4))}
+    network_models([(arrays, about), (arrays, about | {"seed": 1})], "correlation")
+    with pytest.raises(ValueError, match="mlp oja, seed 0, layer1 is there more than once"):
+        network_models([(arrays, about)] * 2, "correlation")
+    with pytest.raises(ValueError, match="mlp oja, seed 0, layer1: 3 conditions, activity to 2"):
+        network_models([(arrays | {"layer1": np.eye(2)}, about)], "correlation")
+    with pytest.raises(ValueError, match="no array 'conditions'"):
+        network_models([({"layer1": np.eye(3)}, about)], "correlation")

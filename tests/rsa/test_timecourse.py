@@ -25,6 +25,8 @@ def test_a_window_narrower_than_a_sample_takes_the_nearest():
 def test_a_window_longer_than_the_data_is_refused():
     with pytest.raises(ValueError, match="does not fit"):
         window_centres(np.arange(5) * 0.01, 0.05, 0.01)
+    with pytest.raises(ValueError, match="a step above 0 s; got 0 s"):
+        window_centres(np.arange(5) * 0.01, 0.01, 0)
 
 
 def test_planted_latency_is_found_and_the_baseline_is_flat():
