@@ -124,6 +124,9 @@ def truth_table() -> str:
             f"{n['right']} named right, {n['wrong']} wrong, {n['ties']} ties; the right rule was the best in "
             f"{n['best_is_right']}. A rule was named in {n['named_in_empty']} of {n['empty']} empty regions."
         )
+    whole = [row["counts"] for row in found["rows"] if row["amplitude"] == 1]
+    right, of = (sum(counts[key] for counts in whole) for key in ("right", "of"))
+    told.append(f"- Over all subjects at amplitude 1: {right} of {of} named right.")
     null = found["null"]
     told.append(
         f"- In {null['found']} of {null['of']} data sets of noise a difference between rules was below 0.05 after "
