@@ -24,6 +24,9 @@ def main(argv: list[str] | None = None) -> int:
         if not argv or argv[0] in SAID:
             print(SAID[argv[0] if argv else "--help"]())
             return 0
+        if argv[0] == COMPLETION:
+            print(completion(*argv[1:2]))
+            return 0
         step = load_step(choose("step", argv[0].replace("-", "_"), STEPS))
         step(**parse(step, argv[1:]))
     except BrainlmError as error:
@@ -47,7 +50,6 @@ SAID = {
     "-h": overview,
     "--help": overview,
     "--version": lambda: version("brainlm"),
-    COMPLETION: completion,
 }
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 

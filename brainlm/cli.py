@@ -7,10 +7,11 @@ import json
 import shlex
 import typing
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from brainlm.errors import ConfigError, choose
+from brainlm.errors import ConfigError, Entries, choose
 
 FOLDER = Path(__file__).parent / "steps"
 STEPS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem[0] != "_")
@@ -104,6 +105,11 @@ OPTIONS = {
     "word_rate.out": ("rows to write (TSV)", f"{TINY}/responses/word_rate.tsv"),
     "word_responses.out": ("responses to write (npz)", f"{TINY}/responses/sub-01_responses.npz"),
 }
+MAY_BE_NONE = ("activities",)  # lists that users' RDMs stand in for
+WHOLE_SETTINGS = (
+    "`snakemake --configfile CONFIG --dry-run --printshellcmds` prints what each step is given; config/README.md says "
+    "what the keys mean."
+)
 NAMES = {int: "INTEGER", float: "NUMBER", str: "TEXT", Path: "PATH"}
 
 
@@ -131,7 +137,7 @@ def overview() -> str:
 def summary(name: str) -> str:
     """One line on a command, read off its file: nothing is imported."""
     if name == COMPLETION:
-        return "print the shell's completion (bash, zsh): source <(brainlm completion)"
+        return "print the shell's completion, bash: source <(brainlm completion bash); or zsh, fish"
     text = ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))) or ""
     line = text.partition("\n")[0].removeprefix("Step: ").rstrip(".")
     return line[0].lower() + line[1:]
@@ -185,21 +191,56 @@ def example(step: Callable) -> str:
     return text
 
 
-def completion() -> str:
-    """A script for bash and zsh that completes commands and their options."""
-    cases = "\n".join(f'    {name}) words="{" ".join(_flags(name))}" ;;' for name in STEPS)
+def completion(shell: str = "bash") -> str:
+    """A script for ``shell`` (bash, zsh, fish) that completes commands and their options.
+
+    Raises
+    ------
+    ConfigError
+        If it is none of these.
+    """
+    return SHELLS[choose("shell", shell, list(SHELLS))]()
+
+
+def _for_bash() -> str:
+    cases = "\n".join(f'    {name}) offered="{" ".join(_flags(name))}" ;;' for name in STEPS)
     names = " ".join(name for group in GROUPS.values() for name in group)
-    return f"""# bash and zsh: source <(brainlm completion)
-[[ -n ${{ZSH_VERSION-}} ]] && autoload -U +X bashcompinit && bashcompinit
-_brainlm() {{
-  local words=""
+    shells = f'    {COMPLETION}) offered="{" ".join(SHELLS)}" ;;'
+    return f"""_brainlm() {{
+  local offered=""
   case ${{COMP_WORDS[1]}} in
 {cases}
+{shells}
   esac
-  ((COMP_CWORD == 1)) && words="{names}"
-  COMPREPLY=($(compgen -W "$words" -- "${{COMP_WORDS[COMP_CWORD]}}"))
+  ((COMP_CWORD == 1)) && offered="{names}"
+  COMPREPLY=($(compgen -W "$offered" -- "${{COMP_WORDS[COMP_CWORD]}}"))
 }}
 complete -o default -F _brainlm brainlm"""
+
+
+def _for_zsh() -> str:
+    """Bash's script behind zsh's own layer for it."""
+    return f"""(( $+functions[compdef] )) || {{ autoload -Uz compinit && compinit }}
+autoload -Uz bashcompinit && bashcompinit
+{_for_bash()}"""
+
+
+def _for_fish() -> str:
+    lines = ["complete --command brainlm --no-files --condition __fish_use_subcommand"]
+    for name in (name for group in GROUPS.values() for name in group):
+        about = summary(name).replace("'", "\\'")
+        lines.append(f"{lines[0]} --arguments {name} --description '{about}'")
+    for name in STEPS:
+        for flag in _flags(name):
+            about = _about(name, flag.removeprefix("--").replace("-", "_"))[0].replace("'", "\\'")
+            seen = f"--condition '__fish_seen_subcommand_from {name}' --long-option {flag.removeprefix('--')}"
+            lines.append(f"complete --command brainlm {seen} --require-parameter --description '{about}'")
+    seen = f"--condition '__fish_seen_subcommand_from {COMPLETION}'"
+    lines.append(f"complete --command brainlm --no-files {seen} --arguments '{' '.join(SHELLS)}'")
+    return "\n".join(lines)
+
+
+SHELLS = {"bash": _for_bash, "zsh": _for_zsh, "fish": _for_fish}
 
 
 def _flags(name: str) -> list[str]:
@@ -226,10 +267,10 @@ def _option(step: str, hint: object, parameter: inspect.Parameter) -> dict:
     if hint is bool:
         return option | {"type": _truth, "metavar": "true|false"}
     if hint is dict:
-        return option | {"type": _json, "metavar": "JSON"}
+        return option | {"type": partial(_json, f"brainlm {step} {_flag(parameter.name)}"), "metavar": "JSON"}
     if typing.get_origin(hint) is list:
         hint = typing.get_args(hint)[0]
-        return option | {"type": hint, "nargs": "*", "metavar": NAMES[hint]}
+        return option | {"type": hint, "nargs": "*" if parameter.name in MAY_BE_NONE else "+", "metavar": NAMES[hint]}
     return option | {"type": hint, "metavar": NAMES[hint]}
 
 
@@ -239,11 +280,11 @@ def _truth(text: str) -> bool:
     return text.lower() == "true"
 
 
-def _json(text: str) -> dict:
+def _json(option: str, text: str) -> Entries:
     try:
         content = json.loads(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"expected a JSON object, got {error}") from error
     if not isinstance(content, dict):
         raise argparse.ArgumentTypeError(f"expected a JSON object, got {text!r}")
-    return content
+    return Entries(content, option, WHOLE_SETTINGS, ConfigError)

@@ -1,7 +1,9 @@
 """What can go wrong through the user's files or wishes, each told in one line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+
+SHOWN = 12  # names that a message lists
 
 
 class BrainlmError(Exception):
@@ -33,3 +35,25 @@ def choose(kind: str, got: str, allowed: Sequence[str]) -> str:
     near = get_close_matches(got, allowed, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     raise ConfigError(f"Unknown {kind} {got!r}{hint} Choose one of: {', '.join(allowed)}.")
+
+
+class Entries(dict):
+    """What a file or an option holds by name; a name that is asked for and not there is told in one line.
+
+    ``told`` says where they stand and ``advice`` what to do; objects inside objects are told by their whole name.
+    """
+
+    def __init__(
+        self, content: Mapping, told: str, advice: str, kind: type[BrainlmError] = DataError, inside: str = ""
+    ) -> None:
+        super().__init__(
+            (name, Entries(value, told, advice, kind, f"{inside}{name}.") if isinstance(value, dict) else value)
+            for name, value in content.items()
+        )
+        self.told, self.advice, self.kind, self.inside = told, advice, kind, inside
+
+    def __missing__(self, name: str) -> None:
+        """Raise ``kind``."""
+        there = ", ".join(f"{self.inside}{own}" for own in [*self][:SHOWN]) or "nothing"
+        there += " ..." if len(self) > SHOWN else ""
+        raise self.kind(f"{self.told}: expected {self.inside}{name}, got {there}. {self.advice}")

@@ -12,11 +12,12 @@ from pathlib import Path
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --hide-scrollbars"
 LOOK = """(() => {
-  for (const part of document.querySelectorAll("details")) part.open = true;
+  const printed = matchMedia("print").matches, all = (names) => [...document.querySelectorAll(names)];
+  if (!printed) for (const part of all("details")) part.open = true;
   const root = document.documentElement;
-  const out = [...document.querySelectorAll("body *")].filter((e) => {
+  const out = all("body *").filter((e) => {
     const box = e.getBoundingClientRect();
-    const scrolls = e.closest(".wide, .table-wrapper, pre, .sidebar-drawer, .toc-drawer");
+    const scrolls = !printed && e.closest(".wide, .table-wrapper, pre, .sidebar-drawer, .toc-drawer");
     return box.width && box.right > root.clientWidth + 1 && !scrolls;
   });
   return {
@@ -24,6 +25,9 @@ LOOK = """(() => {
     out: out.slice(0, 3).map((e) => e.tagName + " " + e.className + " " + e.textContent.slice(0, 40)),
     broken: [...document.images].filter((i) => !i.complete || !i.naturalWidth).map((i) => i.alt || i.src),
     images: document.images.length,
+    paper: getComputedStyle(document.body).backgroundColor,
+    folded: all("details > :not(summary)").filter((e) => !e.getBoundingClientRect().height).length,
+    tallest: Math.max(0, ...all("figure, tr, .pair").map((e) => e.getBoundingClientRect().height)),
     load_ms: performance.getEntriesByType("navigation")[0].duration,
   };
 })()"""
@@ -68,10 +72,12 @@ class Browser:
         self._in.close()
         os.close(self._out)
 
-    def see(self, page: Path, width: int, dark: bool = False, picture: Path | None = None) -> Seen:
-        """Open ``page`` at ``width`` pixels; ``picture`` is where to put a screenshot of all of it."""
+    def see(
+        self, page: Path, width: int, dark: bool = False, picture: Path | None = None, media: str = "screen"
+    ) -> Seen:
+        """Open ``page`` at ``width`` pixels, as on a screen or in ``print``; ``picture``: where to put a screenshot."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._ask("Emulation.setEmulatedMedia", features=[scheme])
+        self._ask("Emulation.setEmulatedMedia", media=media, features=[scheme])
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         self._ask("Emulation.setDeviceMetricsOverride", **size)
         self._events.clear()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
+from running import NO_SHELL
 
 hook = install_import_hook("brainlm", "shapes.check")
 
@@ -39,6 +40,8 @@ def real_data() -> Path:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One line that counts what was not run; read off the reports, which come from every worker."""
-    skipped = sum(NOT_RUN in str(report.longrepr) for report in terminalreporter.stats.get("skipped", []))
-    if skipped:
+    told = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    if skipped := sum(NOT_RUN in text for text in told):
         terminalreporter.write_line(f"{skipped} tests on real recordings were not run (BRAINLM_REAL_DATA).")
+    if skipped := sum(NO_SHELL in text for text in told):
+        terminalreporter.write_line(f"{skipped} tests of completion were not run: zsh or fish is not installed.")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+NO_SHELL = "a shell that is not installed"  # why a test of completion was not run
 
 
 def snakemake(*options: str, timeout: int = 900) -> subprocess.CompletedProcess:

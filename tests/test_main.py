@@ -1,11 +1,13 @@
 import inspect
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 import torch
+from running import NO_SHELL
 
 from brainlm.__main__ import load_step, main
 from brainlm.cli import COMPLETION, GROUPS, SETTINGS, STEPS, build_parser, completion, example, overview, parse
@@ -76,14 +78,43 @@ def test_the_help_of_a_step_tells_each_option_and_a_call_that_its_parser_takes(n
     assert parse(function, shlex.split(call)[2:])
 
 
+# what is typed, given to each shell's own completion
+ASKED = {
+    "bash": "{script}\nCOMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _brainlm; echo ${{COMPREPLY[@]}}",
+    "zsh": "{script}\nwords=({words}); CURRENT=$#words; COMP_WORDS=($words); COMP_CWORD=$((CURRENT - 1))\n"
+    "compgen -F _brainlm -- ${{words[-1]}}",
+    "fish": "{script}\ncomplete --do-complete '{words}' | string split --fields 1 \\t",
+}
+
+
+@pytest.mark.parametrize("shell", ASKED)
 @pytest.mark.parametrize(
     ("words", "found"),
-    [("brainlm preprocess_e", "preprocess_eeg"), ("brainlm check --", "--config"), ("brainlm rsa --rd", "--rdms-out")],
+    [
+        ("brainlm preprocess_e", "preprocess_eeg"),
+        ("brainlm check --", "--config"),
+        ("brainlm rsa --rd", "--rdms-out"),
+        ("brainlm completion f", "fish"),
+    ],
 )
-def test_the_shell_completes_steps_and_options(words, found):
-    typed = f"COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _brainlm; echo ${{COMPREPLY[@]}}"
-    told = subprocess.run(["bash", "-c", f"{completion()}\n{typed}"], capture_output=True, text=True)
-    assert told.stderr == "" and told.stdout.strip() == found
+def test_the_shell_completes_steps_and_options(shell, words, found):
+    if shutil.which(shell) is None:
+        pytest.skip(f"{NO_SHELL}: {shell}")
+    typed = ASKED[shell].format(script=completion(shell), words=words)
+    told = subprocess.run([shell, "-c", typed], capture_output=True, text=True)
+    offered = told.stdout.split()
+    if shell == "zsh":  # which holds what it is offered against what was typed by itself
+        offered = [word for word in offered if word.startswith(words.split()[-1])]
+    assert told.stderr == "" and offered == [found]
+
+
+def test_an_unknown_shell_is_one_line(capsys):
+    assert main(["completion", "fsh"]) == 1
+    assert (
+        capsys.readouterr().err
+        == "brainlm: Unknown shell 'fsh'; did you mean 'fish'? Choose one of: bash, zsh, fish.\n"
+    )
+    assert main(["completion"]) == 0 and "complete -o default" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

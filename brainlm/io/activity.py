@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainlm.errors import DataError
+from brainlm.errors import DataError, Entries
 from brainlm.io.store import atomic, load_json, load_named_arrays
 
 
@@ -28,7 +28,7 @@ def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     arrays = load_named_arrays(path)
     if "about" not in arrays:
         raise DataError(f"{path}: expected an array 'about' that describes the others, found none. Make it anew.")
-    return arrays, json.loads(str(arrays.pop("about")))
+    return arrays, Entries(json.loads(str(arrays.pop("about"))), f"{path}, about", "Make the file anew.")
 
 
 def load_patterns(path: Path) -> tuple[dict[str, np.ndarray], dict]:

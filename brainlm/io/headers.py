@@ -1,6 +1,5 @@
 """Headers of recordings, checked and not believed: pointers, dimensions, repetition time."""
 
-import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,6 +8,7 @@ from pathlib import Path
 import nibabel as nib
 
 from brainlm.errors import DataError
+from brainlm.io.store import load_json
 
 TR_RANGE_S = (0.1, 20.0)
 POINTER_BYTES = 1024
@@ -69,7 +69,7 @@ def sidecar(root: Path, path: str) -> dict:
         for name in _json_names(folder, folder.stat().st_mtime_ns) if folder.is_dir() else ():
             told = name.removesuffix(".json").split("_")
             if told[-1] == suffix and set(told[:-1]) <= set(entities):
-                content |= _json(folder / name)
+                content |= load_json(folder / name)
     return content
 
 
@@ -141,13 +141,3 @@ def _eeg_header(root: Path, name: str, cnt_bits: int | None) -> Header:
             f"{path}: SamplingFrequency is {told:g} Hz in the JSON and {sfreq:g} Hz in the header. Mend the wrong one."
         )
     return Header(int(raw.n_times), sfreq)
-
-
-def _json(path: Path) -> dict:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise DataError(f"{path}: expected JSON, got {error}. Mend the file.") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: expected a JSON object, got a {type(content).__name__}.")
-    return content

@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Float
 from safetensors import SafetensorError
 
-from brainlm.errors import DataError, DiskError
+from brainlm.errors import DataError, DiskError, Entries
 from brainlm.io.lock import is_alive
 from brainlm.records import Space
 
@@ -48,6 +48,7 @@ def atomic(path: Path) -> Iterator[Path]:
             tmp.unlink()
 
 
+_ANEW = "Mend it; where a step wrote it, remove it: it is made anew."
 _WHAT_TO_DO = "Look at free space, quota, file-size limit and permissions there; then start the same command again."
 
 
@@ -65,19 +66,22 @@ def save_json(path: Path, content: dict) -> None:
 
 
 def load_json(path: Path) -> dict:
-    """Read a JSON object.
+    """Read a JSON object, whose names tell the file where one is asked for and missing.
 
     Raises
     ------
     DataError
-        If the file is missing or no JSON.
+        If the file is missing or no JSON object.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise DataError(f"{path}: expected a JSON file, found none.") from error
     except ValueError as error:
         raise DataError(f"{path}: expected JSON, got {error}. Mend the file.") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected a JSON object, got a {type(content).__name__}. Mend the file.")
+    return Entries(content, str(path), _ANEW)
 
 
 def save_table(path: Path, table: pd.DataFrame, digits: int = 6) -> None:
@@ -101,7 +105,7 @@ def save_arrays(path: Path, **arrays: np.ndarray) -> None:
 
 
 def load_named_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read an npz.
+    """Read an npz, whose names tell the file where one is asked for and missing.
 
     Raises
     ------
@@ -110,7 +114,7 @@ def load_named_arrays(path: Path) -> dict[str, np.ndarray]:
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return dict(stored)
+            return Entries(stored, str(path), _ANEW)
     except FileNotFoundError as error:
         raise DataError(f"{path}: expected arrays, found none. Run the step that makes them.") from error
     except (ValueError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -130,7 +134,10 @@ def read_index(path: Path) -> pd.DataFrame:
     """The run table, every cell a string."""
     if not path.exists():
         raise DataError(f"{path}: expected the run table, found none. The workflow writes it when it starts.")
-    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    if "recording" not in table:
+        raise DataError(f"{path}: expected the run table, whose first column is recording, got {', '.join(table)}.")
+    return table
 
 
 def find_row(table: pd.DataFrame, recording: str) -> pd.Series:

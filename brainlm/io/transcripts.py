@@ -50,15 +50,26 @@ def read_words(path: Path) -> pd.DataFrame:
     return _from_text_grid(text, path) if path.suffix == ".TextGrid" else _with_our_names(read_table(path))
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Words or characters (onset, duration, text) of a table; the text stays as it stands, ``NA`` and ``null`` too."""
+def read_table(path: Path, *columns: str) -> pd.DataFrame:
+    """Words or characters (onset, duration, text) of a table; the text stays as it stands, ``NA`` and ``null`` too.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or lacks one of ``columns``.
+    """
     separator = "," if path.suffix == ".csv" else "\t"
     try:
-        return pd.read_csv(
+        table = pd.read_csv(
             path, sep=separator, keep_default_na=False, dtype={"text": str, "word": str}, encoding="utf-8-sig"
         )
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: expected a table (onset, duration, text), got {error}.") from error
+    if missing := [name for name in columns if name not in table]:
+        raise DataError(
+            f"{path}: expected columns {', '.join(columns)}; {', '.join(missing)} missing. Remove it; it is made anew."
+        )
+    return table
 
 
 def _with_our_names(table: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -16,6 +17,7 @@ from brainlm.errors import ConfigError
 
 ROOT = SCHEMA.parents[2]  # of the Snakefile
 JOB = re.compile(r"^( *)(?:local)?rule (\w+):\n((?:\1 {4}.*\n?)+)", re.MULTILINE)  # jobs of a group stand further in
+FILED = re.compile(r"^ *benchmark: .*/benchmarks/(\w+)", re.MULTILINE)
 NODE = re.compile(r'(\d+)\[label = "(\w+)"')
 EDGE = re.compile(r"(\d+) -> (\d+)")
 COLLECTING = ("all", "preprocess", "decode", "cross_subject", "learn", "rsa", "reports", "check")  # rules without work
@@ -23,7 +25,7 @@ COLLECTING = ("all", "preprocess", "decode", "cross_subject", "learn", "rsa", "r
 
 @dataclass(frozen=True)
 class Asks:
-    """A row a job (rule, mem_mb, runtime in minutes), and the rules that each rule waits for."""
+    """A row a job (rule, step, mem_mb, runtime in minutes), and the rules that each rule waits for."""
 
     jobs: pd.DataFrame
     waits: dict[str, set[str]]
@@ -35,9 +37,9 @@ class Asks:
         table = groups.agg(jobs=("rule", "size"), mem_mb=("mem_mb", "max"), minutes=("runtime", "max"))
         return table.assign(all_minutes=groups["runtime"].sum()).loc[order].reset_index()
 
-    def longest_chain(self) -> float:
-        """Minutes asked for along the longest row of rules that wait for each other."""
-        longest = self.jobs.groupby("rule")["runtime"].max().to_dict()
+    def longest_chain(self, times: Mapping[str, float] | None = None) -> float:
+        """Time along the longest row of rules that wait for each other: ``times`` by rule, else minutes asked for."""
+        longest = self.jobs.groupby("rule")["runtime"].max().to_dict() if times is None else times
         ends: dict[str, float] = {}
         for rule in TopologicalSorter(self.waits).static_order():
             ends[rule] = longest.get(rule, 0) + max((ends[before] for before in self.waits.get(rule, ())), default=0)
@@ -58,15 +60,18 @@ def read_asks(config: Path, *options: str) -> Asks:
 
 
 def parse_jobs(text: str) -> pd.DataFrame:
-    """Rule, memory (MB) and time (minutes) of every job that a dry run lists; targets are no jobs."""
+    """Rule, step, memory (MB) and time (minutes) of every job that a dry run lists; targets are no jobs.
+
+    The step is what the job's times are filed under.
+    """
     rows = []
     for _, rule, block in JOB.findall(text):
         told = dict(re.findall(r"(mem_mb|runtime)=(\d+)", block))
+        filed = FILED.search(block)
         if rule not in COLLECTING:
-            rows.append(
-                {"rule": rule, "mem_mb": float(told.get("mem_mb", 0)), "runtime": float(told.get("runtime", 0))}
-            )
-    return pd.DataFrame(rows, columns=["rule", "mem_mb", "runtime"])
+            step = filed[1] if filed else rule
+            rows.append((rule, step, float(told.get("mem_mb", 0)), float(told.get("runtime", 0))))
+    return pd.DataFrame(rows, columns=["rule", "step", "mem_mb", "runtime"])
 
 
 def parse_graph(text: str) -> dict[str, set[str]]:

@@ -9,6 +9,7 @@ from brainlm.decoding.train import BrainModel, train
 from brainlm.decoding.windows import StoryRun, Timing
 from brainlm.errors import DataError
 from brainlm.steps._memory import within_memory
+from brainlm.training.clock import Clock
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ def train_gates(
 
     def work(options: dict, keeper: Keeper | None) -> list[dict]:
         named = ("batch_size", "learning_rate", "gate_learning_rate", "weight_decay")
-        history = []
+        history, clock = [], Clock(options["updates"])
         for row in train(
             model,
             training,
@@ -41,7 +42,7 @@ def train_gates(
             device=place,
             keeper=keeper,
         ):
-            logger.info("update %(update)d: contrast %(contrast).3f, rate %(rate).3f nats", row)
+            logger.info("%s: contrast %.3f, rate %.3f nats", clock.tell(row["update"]), row["contrast"], row["rate"])
             history.append(row)
         return history
 

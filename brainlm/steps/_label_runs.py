@@ -28,6 +28,7 @@ from brainlm.preprocess.confounds import measure_cosines
 from brainlm.records import Space
 from brainlm.steps._language import load_language
 from brainlm.steps._runs import Sources, common_space, save_in_volume
+from brainlm.training.clock import Clock
 
 logger = logging.getLogger(__name__)
 
@@ -84,14 +85,14 @@ def train_label_decoder(
     split = _split(parts, fold)
     training = concatenate([part.volumes for part in parts if part.name in split.training])
     model = make_label_model(space, language.space.coordinates([[label] for label in labels]), settings).to(place)
-    history = []
     options = settings["selector"]
+    history, clock = [], Clock(options["updates"])
     named = ("learning_rate", "gate_learning_rate", "weight_decay")
     steps = train_labels(
         model, training, options["updates"], options["beta"], **{n: options[n] for n in named}, seed=seed
     )
     for row in steps:
-        logger.info("update %(update)d: contrast %(contrast).3f, rate %(rate).3f nats", row)
+        logger.info("%s: contrast %.3f, rate %.3f nats", clock.tell(row["update"]), row["contrast"], row["rate"])
         history.append(row)
     refit_labels(model, training, options["label_voxels"], options["label_penalty"])
     facts = {

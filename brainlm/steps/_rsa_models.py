@@ -17,7 +17,7 @@ def load_models(
     Raises
     ------
     DataError
-        If a network or a user's RDM is of other conditions.
+        If there is none, or a network or a user's RDM is of other conditions.
     """
     parts = []
     if stored:
@@ -30,4 +30,8 @@ def load_models(
             parts.append(same_order(given_models([rdm], [name]), conditions))
         except ValueError as error:
             raise DataError(f"{brain} and rsa.models.{name}: {error}") from error
+    if not parts:
+        raise DataError(
+            f"{brain}: expected something to compare with, got neither activities of networks nor rsa.models. Name one."
+        )
     return joined(parts) if len(parts) > 1 else parts[0]

@@ -11,6 +11,6 @@ NUMBERS = ("length", "frequency", "word_rate")
 
 def load_texts(path: Path) -> pd.DataFrame:
     """Segments that hold a word; one without is no stimulus of a network that reads."""
-    table = read_table(path)
+    table = read_table(path, "condition", "tokens", "text", *NUMBERS)
     table = table[table["tokens"].astype(int) > 0].reset_index(drop=True)
     return table.astype(dict.fromkeys(NUMBERS, float))

@@ -12,14 +12,16 @@ from brainlm.checks import decoded_protocols
 from brainlm.config import SCHEMA, fill_config
 from brainlm.errors import ConfigError
 from brainlm.steps._asks import Asks, read_asks
+from brainlm.steps._forecast import tell_forecast
+from brainlm.training.clock import say_time
 from brainlm.workflow import Plan
 
 
 def check(*, config: Path) -> None:
     """Read the config and the data set it names; print what will run, or the first fault in one line.
 
-    Times and memory are what jobs ask for: the most that they may take before they are stopped and tried again, no
-    forecast. Jobs that are done are not counted.
+    What jobs ask for is the most that they may take before they are stopped and tried again. The forecast of time is
+    from earlier jobs of the study, else from the demo's. Jobs that are done are not counted.
     """
     plan = Plan.of(fill_config(_read(config), SCHEMA), dry_run=True)
     _tell_plan(plan)
@@ -30,7 +32,8 @@ def check(*, config: Path) -> None:
     if find_spec("snakemake") is None or (container and missing):  # Snakemake plans nothing without the container
         return
     options = ("--software-deployment-method", "apptainer") if container else ()
-    for line in describe_asks(read_asks(config, *options), memory_mb()):
+    asks = read_asks(config, *options)
+    for line in (*describe_asks(asks, memory_mb()), *tell_forecast(plan, asks)):
         print(line)
 
 
@@ -58,13 +61,13 @@ def describe_asks(asks: Asks, memory: float) -> list[str]:
     if asks.jobs.empty:
         return ["jobs left: none"]
     table = asks.by_rule()
-    lines = [f"jobs left: {len(asks.jobs)}; they ask for (limits, no forecast: most jobs take far less):"]
+    lines = [f"jobs left: {len(asks.jobs)}; they ask for (limits: most jobs take far less):"]
     lines += [f"  {'rule':<22}{'jobs':>5}{'memory each':>14}{'time each':>12}"]
     for row in table.itertuples():
-        lines.append(f"  {row.rule:<22}{row.jobs:>5}{_gigabytes(row.mem_mb):>14}{_hours(row.minutes):>12}")
+        lines.append(f"  {row.rule:<22}{row.jobs:>5}{_gigabytes(row.mem_mb):>14}{say_time(60 * row.minutes):>12}")
     lines.append(
-        f"all of them one after the other: at most {_hours(table['all_minutes'].sum())}; with machines enough, the "
-        f"longest chain: {_hours(asks.longest_chain())}"
+        f"all of them one after the other: at most {say_time(60 * table['all_minutes'].sum())}; with machines enough, "
+        f"the longest chain: {say_time(60 * asks.longest_chain())}"
     )
     largest = table["mem_mb"].max()
     fits = "fits" if largest <= memory else "does NOT fit: take a larger machine, or fewer voxels"
@@ -117,7 +120,3 @@ def _gpu(device: str) -> str:
 
 def _gigabytes(megabytes: float) -> str:
     return f"{megabytes / 1000:.1f} GB"
-
-
-def _hours(minutes: float) -> str:
-    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"

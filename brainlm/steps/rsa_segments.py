@@ -66,6 +66,8 @@ def rsa_segments(
         )
     own = table[table["condition"].isin(set(about["conditions"]))].reset_index(drop=True)
     stored = [load_arrays(path) for path in activities]
+    if not stored:
+        raise DataError(f"{patterns}: expected activities of networks that read its segments, got none. Name one.")
     try:
         brains = region_rdms(values, None, about["regions"], tuple(own["condition"]), told["measure"])
         models = network_models(stored, settings["network_measure"])

@@ -6,7 +6,7 @@ import pandas as pd
 
 from brainlm.errors import DataError
 from brainlm.io.store import read_index, save_table
-from brainlm.io.transcripts import read_table
+from brainlm.io.transcripts import COLUMNS, read_table
 from brainlm.stimuli.segments import cut_segments, describe_segments, name_segments
 
 DIGITS = 9
@@ -18,9 +18,12 @@ def segment_texts(*, index: Path, stimuli: Path, settings: dict, out: Path) -> N
     ``stimuli`` holds the words of the stories; of ``settings``, the config's rsa.segments, only length_s is read.
     """
     words, pieces = {}, []
-    for story in sorted(set(read_index(index)["story"]) - {""}):
+    stories = sorted(set(read_index(index)["story"]) - {""})
+    if not stories:
+        raise DataError(f"{index}: expected recordings of stories, got none. See tasks in the config.")
+    for story in stories:
         path = stimuli / f"{story}_words.tsv"
-        words[story] = read_table(path)
+        words[story] = read_table(path, *COLUMNS)
         try:
             pieces.append(name_segments(cut_segments(words[story], settings["length_s"])[0], story))
         except ValueError as error:

@@ -10,7 +10,7 @@ import pandas as pd
 from brainlm.errors import DataError, choose
 from brainlm.io.bids import read_dataset_name, read_events, story_onset
 from brainlm.io.store import read_index, save_arrays, save_json
-from brainlm.io.transcripts import read_table
+from brainlm.io.transcripts import COLUMNS, read_table
 from brainlm.preprocess.segments import N_BINS, segment_means, without_word_count, word_locked_means
 from brainlm.steps._eeg_runs import load_recording
 from brainlm.steps._fmri_runs import load_runs, place
@@ -53,7 +53,7 @@ def segments(
     values, about, left = [], [], {}
     for name, row in zip(rows["recording"], rows.to_dict("records"), strict=True):
         path = stimuli / f"{row['story']}_words.tsv"
-        words = read_table(path)
+        words = read_table(path, *COLUMNS)
         try:
             pieces, end = cut_segments(words, settings["length_s"])
         except ValueError as error:

@@ -13,6 +13,7 @@ from brainlm.io.store import load_json, read_index, save_json, save_table
 from brainlm.steps._rsa_results import COLUMNS as RSA_COLUMNS
 from brainlm.steps._rsa_results import FUSION_COLUMNS, RULE_COLUMNS
 from brainlm.steps._searchlight_maps import COLUMNS as SEARCHLIGHT_COLUMNS
+from brainlm.steps._times import read_times
 from brainlm.steps.score_decoder import COLUMNS as DECODING_COLUMNS
 from brainlm.workflow import BRAIN, FUSION, GROUP_SEARCHLIGHT, NETWORK, SCORES, SEARCHLIGHT, UNIT, Plan
 
@@ -36,7 +37,6 @@ def tables(*, results: Path, index: Path, settings: dict, out: Path) -> None:
     ``settings`` is the whole config, written beside ``out``: results that it no longer asks for stay on disk and out of
     the tables. A column that a study cannot fill is n/a.
     """
-    save_json(out.with_name("config.json"), settings)
     runs = read_index(index)
     plan = Plan(settings, runs[runs["excluded"] == ""], must_simulate=False)
     scores = [results / name for protocol in plan.protocols() for name in plan.scores(SCORES, protocol)]
@@ -60,6 +60,7 @@ def tables(*, results: Path, index: Path, settings: dict, out: Path) -> None:
         _timing(results, [results / name for name in plan.networks(NETWORK, "timing.tsv")]),
         TIMING_COLUMNS,
     )
+    save_json(out.with_name("config.json"), settings)
 
 
 def _write(path: Path, table: pd.DataFrame, columns: list[str]) -> None:
@@ -126,16 +127,4 @@ def _quality(results: Path, index: pd.DataFrame) -> pd.DataFrame:
 
 
 def _timing(results: Path, learned: list[Path]) -> pd.DataFrame:
-    rows = []
-    for path in sorted((results / "benchmarks").rglob("*.tsv")):
-        measured = _read(path).iloc[0]
-        where = path.relative_to(results / "benchmarks").with_suffix("")
-        rows.append(
-            {
-                "step": where.parts[0],
-                "recording": "/".join(where.parts[1:]) or "n/a",
-                "seconds": measured["s"],
-                "peak_mb": measured["max_rss"],
-            }
-        )
-    return _together([pd.DataFrame(rows), *map(_read, learned)])
+    return _together([read_times(results), *map(_read, learned)])

@@ -27,6 +27,7 @@ from brainlm.steps._language import Language, load_speller, save_language
 from brainlm.steps._memory import within_memory
 from brainlm.stimuli.embeddings import fit_embedding, join_tokens, label_embedding, tokenize
 from brainlm.stimuli.text_space import TextSpace, fit_text_space
+from brainlm.training.clock import Clock
 from brainlm.training.devices import resolve_device
 from brainlm.training.processes import spread
 
@@ -87,7 +88,7 @@ def _pretrain(
     keeper: Checkpoint | None,
 ) -> list[dict]:
     unseen = {name: ngrams.to(place) for name, ngrams in lesson.unseen.items()}
-    history = []
+    history, clock = [], Clock(options["updates"])
     for row in pretrain(
         decoder,
         lesson.draw,
@@ -101,7 +102,8 @@ def _pretrain(
         keeper,
         options["accumulation"],
     ):
-        logger.info("update %(update)d: %(validation).3f nats a character on validation text", row)
+        told = clock.tell(row["update"])
+        logger.info("%s: %.3f nats a character on validation text", told, row["validation"])
         history.append(row)
     return history
 

@@ -35,6 +35,8 @@ def word_rate(
     """
     sources = Sources(index, derivatives, stimuli, bids_root)
     rows = story_rows(sources)
+    if rows.empty:
+        raise DataError(f"{index}: expected fMRI runs of stories, got none. Set fmri.word_rate to false.")
     stories, told = [], []
     for story, heard in rows.groupby("story", sort=True):
         shifted, features = _read_story(sources, story, heard, min_lag_s)

@@ -4,6 +4,8 @@ import logging
 import time
 from collections.abc import Callable
 
+from brainlm.training.clock import Clock
+
 logger = logging.getLogger(__name__)
 
 
@@ -24,7 +26,7 @@ class Curve:
         self.n_updates, self.n_checks = n_updates, min(n_checks, n_updates)
         self.accuracy, self.look = accuracy, look
         self.rows, self.losses, self.seconds = [], [], 0.0
-        self._noted = 0
+        self._noted, self._clock = 0, Clock(n_updates)
         self._check(0)
 
     def __call__(self, update: int, loss: float) -> None:
@@ -48,4 +50,4 @@ class Curve:
 
     def _tell(self, update: int, loss: float) -> None:
         if update * 20 // self.n_updates > (update - 1) * 20 // self.n_updates:
-            logger.info("update %d of %d, loss %.4f", update, self.n_updates, loss)
+            logger.info("%s: loss %.4f", self._clock.tell(update), loss)

@@ -35,7 +35,7 @@ HELD = {
     "make test-fast": CI,
     "make test-pages": CI,
     "source .venv/bin/activate": MAKEFILE,
-    "source <(brainlm completion)": "tests/test_main.py::test_the_shell_completes_steps_and_options",
+    "source <(brainlm completion bash)": "tests/test_main.py::test_the_shell_completes_steps_and_options",
     "snakemake --configfile config/tiny.yaml --report report.zip": WHOLE,
     "brainlm check config/config.yaml": CHECKED,
     "brainlm check my.yaml": CHECKED,

@@ -36,11 +36,11 @@ def test_values_that_are_not_finite_are_refused(tmp_path):
 
 def test_the_index_keeps_labels_as_they_stand_and_its_date(tmp_path):
     path = tmp_path / "index.tsv"
-    store.save_index(path, pd.DataFrame({"subject": ["01"], "run": [""]}))
+    store.save_index(path, pd.DataFrame({"recording": ["r"], "subject": ["01"], "run": [""]}))
     before = path.stat().st_mtime_ns
-    store.save_index(path, pd.DataFrame({"subject": ["01"], "run": [""]}))
+    store.save_index(path, pd.DataFrame({"recording": ["r"], "subject": ["01"], "run": [""]}))
     assert path.stat().st_mtime_ns == before
-    assert store.read_index(path).iloc[0].to_dict() == {"subject": "01", "run": ""}
+    assert store.read_index(path).iloc[0].to_dict() == {"recording": "r", "subject": "01", "run": ""}
 
 
 @pytest.mark.parametrize("text", ["{", ""])

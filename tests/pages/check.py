@@ -10,6 +10,7 @@ from browser import Browser
 
 LARGEST = 5e6  # bytes
 WIDTHS = (1280, 390)  # a desk, a telephone
+PAPER = (687, 1008)  # pixels of A4 within the margins of the style sheet
 SITE = ("index", "tutorial", "config", "generated/steps", "decoding", "rsa")
 
 
@@ -51,6 +52,14 @@ def test_a_report_opens_whole(browser, report, pictures):
     assert report.stat().st_size < LARGEST
     look(browser, report, pictures)
     assert browser.see(report, 1280).facts["images"] >= 3
+
+
+def test_a_report_prints_whole_on_white_paper(browser, report):
+    """Also for a reader of dark pages: nothing wider than the paper, no figure or row higher, parts unfolded."""
+    facts = browser.see(report, PAPER[0], dark=True, media="print").facts
+    assert (facts["overflow"], facts["out"]) == (0, [])
+    assert facts["paper"] == "rgb(255, 255, 255)" and facts["folded"] == 0
+    assert facts["tallest"] <= PAPER[1]
 
 
 def test_a_page_of_the_site_opens_whole(browser, page, pictures):

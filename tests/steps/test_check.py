@@ -25,6 +25,7 @@ rule one:
 rule two:
     input: a, b
     jobid: 3
+    benchmark: r/benchmarks/second/sub-01.tsv
     resources: tmpdir=<TBD>, mem_mb=2000, runtime=60
 [Sat Nov 21 12:00:00 2026] Group job pages (jobs in lexicogr. order):
 
@@ -56,6 +57,7 @@ def tiny(folder: Path, **more: object) -> Path:
 
 def test_asks_are_summed_by_rule_and_along_the_longest_chain():
     asks = Asks(parse_jobs(DRY), parse_graph(GRAPH))
+    assert asks.jobs["step"].tolist() == ["one", "one", "second", "two"]
     table = asks.by_rule().set_index("rule")
     assert table.index.tolist() == ["one", "two"]
     assert table.loc["one"].tolist() == [2, 3000, 30, 40] and table.loc["two"].tolist() == [2, 2000, 60, 61]
@@ -80,7 +82,7 @@ def test_a_study_that_is_to_be_simulated_is_told_with_what_its_jobs_ask_for(tmp_
     assert jobs == sum(int(n) for _, n, _ in rows) > 20
     assert {"simulate", "preprocess_fmri", "train_decoder", "rsa_group", "report_group"} <= {rule for rule, *_ in rows}
     assert all(float(memory) >= 1 for *_, memory in rows)
-    assert "limits, no forecast" in told and "longest chain: " in told
+    assert "limits: most jobs take far less" in told and re.search(r"^forecast: about \d+ ", told, re.MULTILINE)
     assert not (tmp_path / "bids").exists()
 
 

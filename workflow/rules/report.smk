@@ -34,6 +34,8 @@ rule tables:
         config=f"{RESULTS}/config.json",
     log:
         f"{RESULTS}/logs/tables.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tables.tsv"
     conda:
         "../../environment.yml"
     resources:
@@ -62,6 +64,8 @@ rule report_subject:
         ),
     log:
         f"{RESULTS}/logs/report/sub-{{subject}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report_subject/sub-{{subject}}.tsv"
     conda:
         "../../environment.yml"
     resources:
@@ -88,6 +92,8 @@ rule report_group:
         ),
     log:
         f"{RESULTS}/logs/report/group.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report_group.tsv"
     conda:
         "../../environment.yml"
     resources:
