@@ -1,13 +1,10 @@
 """How long a job of each step of the demo takes, from which `brainlm check` forecasts other studies.
 
-Reads what Snakemake measured while it made the demo, and how long a step takes to start. Writes
-benchmarks/results/demo_times.json.
+Reads what Snakemake measured while it made the demo. Writes benchmarks/results/demo_times.json.
 
     python benchmarks/demo_times.py
 """
 
-import resource
-import subprocess
 import sys
 
 import pandas as pd
@@ -18,16 +15,6 @@ from brainlm.config import SCHEMA, fill_config
 from brainlm.steps._forecast import measure_sizes
 from brainlm.steps._times import read_times
 from brainlm.workflow import Plan
-
-
-def start_seconds() -> float:
-    """Processor time of a step's start with all its libraries, without any work."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(
-        [sys.executable, "-m", "brainlm", "train_decoder", "--help"], cwd=ROOT, capture_output=True, check=True
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def main() -> None:
@@ -42,7 +29,7 @@ def main() -> None:
         for step, own in numbers
     ]
     plan = Plan.of(config, dry_run=True)
-    write("demo_times", rows, start_seconds=round(start_seconds(), 2), sizes=measure_sizes(plan))
+    write("demo_times", rows, sizes=measure_sizes(plan))
     for row in rows:
         print(f"{row['step']:<22}{row['jobs']:>4} jobs, {row['seconds']:.1f} s each, at most {row['peak_mb']:.0f} MB")
 

@@ -56,7 +56,7 @@ def _bytes(path: Path) -> int:
 def foresee(steps: dict[str, str], times: pd.DataFrame, sizes: dict[str, float], demo: dict) -> Forecast:
     """Seconds of a job of each rule; ``steps`` says what a rule's times are filed under.
 
-    They are the mean of earlier jobs; else the demo's, of which what follows a step's start grows with the job's size.
+    They are the mean of earlier jobs; else the demo's, which grow with the job's size.
     """
     own = times.assign(seconds=times["seconds"].astype(float)).groupby("step")["seconds"].mean()
     of_demo = {row["step"]: row["seconds"] for row in demo["rows"]}
@@ -66,8 +66,7 @@ def foresee(steps: dict[str, str], times: pd.DataFrame, sizes: dict[str, float],
             seconds[rule] = float(own[step])
         elif step in of_demo:
             ratio = sizes[GROWS[step]] / demo["sizes"][GROWS[step]] if GROWS.get(step) in sizes else 1
-            start = min(demo["start_seconds"], of_demo[step])
-            seconds[rule] = start + (of_demo[step] - start) * ratio
+            seconds[rule] = of_demo[step] * max(ratio, 1)  # a start has its price, however little there is to do
         sources["own" if step in own else "demo" if rule in seconds else "unknown"].append(rule)
     return Forecast(seconds, **{name: tuple(found) for name, found in sources.items()})
 
@@ -88,8 +87,8 @@ def describe(found: Forecast, asks: Asks, cores: int, machine: str) -> list[str]
     work = sum(seconds * counts[rule] for rule, seconds in found.seconds.items())
     longest = asks.longest_chain(found.seconds)
     lines = [
-        f"forecast: about {say_time(max(work / cores, longest))} on {cores} cores ({say_time(work)} of work for one core; "
-        f"longest chain: {say_time(longest)})"
+        f"forecast: about {say_time(max(work / cores, longest))} on {cores} cores "
+        f"({say_time(work)} of work for one core; longest chain: {say_time(longest)})"
     ]
     if found.own:
         lines.append(f"  from earlier jobs of this study: {', '.join(found.own)}")

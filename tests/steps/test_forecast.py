@@ -14,7 +14,6 @@ from brainlm.steps._times import read_times
 from brainlm.workflow import Plan
 
 DEMO_TIMES = {
-    "start_seconds": 2.0,
     "sizes": {"fmri_mb": 3.0, "passes": 10},
     "machine": "a machine",
     "rows": [
@@ -52,10 +51,11 @@ def test_a_rule_s_own_jobs_come_first_then_the_demo_s_grown_with_size(tmp_path):
     assert times["recording"].tolist()[-1] == "n/a" and times["step"].tolist()[-1] == "rsa_group"
     steps = {name: name for name in ("preprocess_fmri", "train_network", "searchlight")}
     found = foresee(steps, times, {"passes": 30}, DEMO_TIMES)
-    assert found.seconds == {"preprocess_fmri": 150, "train_network": 2 + 10 * 3}
+    assert found.seconds == {"preprocess_fmri": 150, "train_network": 12 * 3}
     assert (found.own, found.demo, found.unknown) == (("preprocess_fmri",), ("train_network",), ("searchlight",))
     found = foresee(steps, times[:0], {"fmri_mb": 300.0, "passes": 10}, DEMO_TIMES)
-    assert found.seconds == {"preprocess_fmri": 2 + 6 * 100, "train_network": 12}
+    assert found.seconds == {"preprocess_fmri": 8 * 100, "train_network": 12}
+    assert foresee(steps, times[:0], {"fmri_mb": 0.3}, DEMO_TIMES).seconds["preprocess_fmri"] == 8
     assert foresee({"stimuli": "stimuli"}, times, {}, DEMO_TIMES).seconds == {"stimuli": 1.0}
 
 
