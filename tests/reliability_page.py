@@ -53,6 +53,7 @@ def _bad_inputs() -> str:
         places.setdefault(row["where"], []).append(row["message"])
     text = "\n## Bad inputs\n\nMessages that tests provoke, one line each and exit 1, by the module that tells them.\n"
     text += f"{len(rows)} bad inputs with {len({row['message'] for row in rows})} different messages.\n"
+    text += "Every step is also called without its files and settings (`tests/steps/test_bad_calls.py`).\n"
     for where, messages in sorted(places.items()):
         text += f"\n### {where} ({len(messages)})\n\n" + "".join(f"- {_cell(m)}\n" for m in sorted(set(messages)))
     return text

@@ -93,9 +93,10 @@ def describe(found: Forecast, asks: Asks, cores: int, machine: str) -> list[str]
     if found.own:
         lines.append(f"  from earlier jobs of this study: {', '.join(found.own)}")
     if found.demo:
+        told = f": {', '.join(found.demo)}" if found.own else ""
         lines.append(
-            f"  from the demo's jobs on {machine}, grown with updates, passes and the size of recordings "
-            f"that are there: {', '.join(found.demo)}; another machine or a graphics card differs"
+            f"  from the demo's jobs on {machine}, grown with updates, passes and the size of recordings; "
+            f"another machine or a graphics card differs{told}"
         )
     if found.unknown:
         told = ", ".join(f"{rule} ({counts[rule]})" for rule in found.unknown)
