@@ -1,4 +1,4 @@
-"""Step: say what a config will run, what is missing, and what its jobs ask for, before anything runs."""
+"""Step: say what a config will run, what is missing, and how long it may take, before anything runs."""
 
 import os
 import shutil
