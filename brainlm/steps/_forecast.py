@@ -58,7 +58,7 @@ def foresee(steps: dict[str, str], times: pd.DataFrame, sizes: dict[str, float],
 
     They are the mean of earlier jobs; else the demo's, which grow with the job's size.
     """
-    own = times.assign(seconds=times["seconds"].astype(float)).groupby("step")["seconds"].mean()
+    own = times.astype({"seconds": float}).groupby("step")["seconds"].mean()
     of_demo = {row["step"]: row["seconds"] for row in demo["rows"]}
     seconds, sources = {}, {"own": [], "demo": [], "unknown": []}
     for rule, step in steps.items():
@@ -78,7 +78,7 @@ def tell_forecast(plan: Plan, asks: Asks) -> list[str]:
     demo = load_json(DEMO)
     times = read_times(Path(plan.config["results_dir"]))
     found = foresee(dict(zip(asks.jobs["rule"], asks.jobs["step"], strict=True)), times, measure_sizes(plan), demo)
-    return describe(found, asks, len(os.sched_getaffinity(0)), demo["machine"])
+    return describe(found, asks, os.cpu_count() or 1, demo["machine"])
 
 
 def describe(found: Forecast, asks: Asks, cores: int, machine: str) -> list[str]:
