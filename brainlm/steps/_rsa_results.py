@@ -58,10 +58,7 @@ FEWEST_DRAWS = {"n_permutations": 1, "n_bootstraps": 2}  # a variance needs two
 
 
 def check_settings(settings: dict) -> None:
-    """Stop at a setting that is missing, of no kind that exists, or too small, before anything is computed."""
-    missing = sorted({"measure", "network_measure", "comparison", "correction", *FEWEST_DRAWS} - set(settings))
-    if missing:
-        raise ConfigError(f"Settings of RSA: expected the config's section rsa, got none of {', '.join(missing)}.")
+    """Stop at a setting of no kind that exists, or too small, before anything is computed."""
     for name, least in FEWEST_DRAWS.items():
         if not isinstance(settings[name], int) or settings[name] < least:
             raise ConfigError(f"rsa.{name}: expected a whole number of at least {least}, got {settings[name]!r}.")
