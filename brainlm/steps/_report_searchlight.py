@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from brainlm.figures.brain import draw_glass, draw_slices, top_share
+from brainlm.figures.surface import draw_surface
 from brainlm.io.store import load_json
 from brainlm.report.page import Section
 from brainlm.report.sentences import show_share
@@ -152,11 +153,13 @@ def _add_map(section: Section, maps: Maps, row: int, on_template: bool, subject:
     section.add_picture(figure, label, f"Map of the {kind} of {title} and brain", caption, _numbers(maps, row, shown))
     forward = np.maximum(values, 0)
     if on_template and (forward > 0).any():
-        figure = draw_glass(_volume(maps, forward), maps.space.affine, SHARE)
-        caption = f"The same seen through the head (left, front, right, top){', above 0 only' if minus else ''}."
-        section.add_picture(
-            figure, f"{label}-glass", f"Glass brain of the {kind}: {title}", caption, _numbers(maps, row, forward)
-        )
+        volume, numbers = _volume(maps, forward), _numbers(maps, row, forward)
+        figure, above = draw_glass(volume, maps.space.affine, SHARE), ", above 0 only" if minus else ""
+        caption = f"The same seen through the head (left, front, right, top){above}."
+        section.add_picture(figure, f"{label}-glass", f"Glass brain of the {kind}: {title}", caption, numbers)
+        figure = draw_surface(volume, maps.space.affine, SHARE)
+        caption = f"The same on the inflated cortex of fsaverage5{above}; what lies deeper does not show."
+        section.add_picture(figure, f"{label}-surface", f"Cortical map of the {kind}: {title}", caption, numbers)
 
 
 def _title(name: pd.Series) -> str:

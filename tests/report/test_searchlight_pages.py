@@ -58,8 +58,8 @@ def test_a_subject_s_page_shows_the_best_map_the_difference_and_what_was_cut(tmp
     assert "Around each of 441 voxels the patterns within 17 mm" in text and "120 are cut at the mask's edge" in text
     assert "2 have fewer than 5 voxels and no value" in text and "No voxel has a corrected p below 0.05" in text
     assert [block["name"] for block in figures_of(section)] == [
-        *("searchlight-similarity-01", "searchlight-similarity-01-glass"),
-        *("searchlight-difference-01", "searchlight-difference-01-glass"),
+        *("searchlight-similarity-01", "searchlight-similarity-01-glass", "searchlight-similarity-01-surface"),
+        *("searchlight-difference-01", "searchlight-difference-01-glass", "searchlight-difference-01-surface"),
     ]
     assert all(block["alt"].strip() and block["numbers"]["link"] for block in figures_of(section))
     assert "Strokes: untrained is more like the brain" in text and section.blocks[-1]["kind"] == "table"
