@@ -24,7 +24,7 @@ from mnist_rules import write_in_docs
 
 from brainlm.errors import ConfigError
 from brainlm.learning import LEARNING_RULES, make_learning_rule
-from brainlm.learning.local import carry_back, outer, rows, with_weight
+from brainlm.learning.local import carry_back, outer, with_weight
 from brainlm.networks.build import make_network
 from brainlm.networks.chain import Chain
 
@@ -126,7 +126,7 @@ def similarity(h: torch.Tensor) -> torch.Tensor:
 
 def compete(linear: torch.nn.Module, drive: torch.Tensor) -> torch.Tensor:
     """(y y^T) W, in the order that costs least."""
-    y = rows(linear, drive)
+    y = (drive.movedim(1, -1) if drive.dim() == 4 else drive).flatten(0, -2)
     return torch.linalg.multi_dot([y.T, y, linear.weight.flatten(1)])
 
 

@@ -59,13 +59,8 @@ def activities_apart(network: Chain, x: Float[Tensor, "batch ..."]) -> list[Floa
     return found
 
 
-def rows(linear: nn.Linear | nn.Conv2d, drive: Float[Tensor, "..."]) -> Float[Tensor, "samples units"]:
-    """A drive with one row a sample; of a convolution, one row a place."""
-    return (drive.movedim(1, -1) if isinstance(linear, nn.Conv2d) else drive).flatten(0, -2)
-
-
 def total(linear: nn.Linear | nn.Conv2d, drive: Float[Tensor, "..."]) -> Float[Tensor, " units"]:
-    """A drive summed over samples; of a convolution, over places too, where they lie (``rows`` copies them)."""
+    """A drive summed over samples; of a convolution, over places too."""
     return drive.sum((0, 2, 3)) if isinstance(linear, nn.Conv2d) else drive.flatten(0, -2).sum(0)
 
 
