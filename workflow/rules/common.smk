@@ -47,9 +47,7 @@ ROOT = config["bids_root"]
 INDEX = f"{RESULTS}/index.tsv"
 DERIVATIVES = f"{RESULTS}/derivatives"
 GPU = int(config["device"] == "cuda")  # what rules that train or decode ask for
-# glibc hands large arrays back and takes them anew, page by page, at every character that is drawn; up to 64 MB are kept
-MEMORY = "MALLOC_MMAP_THRESHOLD_=67108864 MALLOC_TRIM_THRESHOLD_=268435456"
-RUN = f"{MEMORY} OMP_NUM_THREADS={{threads}} MKL_NUM_THREADS={{threads}} python -m brainlm"
+RUN = "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} python -m brainlm"
 
 
 wildcard_constraints:
