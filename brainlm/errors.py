@@ -22,6 +22,12 @@ class DiskError(BrainlmError):
     """A disk, quota or permission does not let a file be written; no fault of what the files say."""
 
 
+def one_line(error: BaseException) -> str:
+    """What ``error`` says, on one line; numpy's advice to unpickle, which could run code, is not passed on."""
+    said = " ".join(str(error).split())
+    return "pickled objects, or no file of arrays" if "allow_pickle" in said else said
+
+
 def choose(kind: str, got: str, allowed: Sequence[str]) -> str:
     """Return ``got`` if it is one of ``allowed``, else raise a ConfigError that names the nearest.
 

@@ -1,6 +1,7 @@
+import numpy as np
 import pytest
 
-from brainlm.errors import BrainlmError, ConfigError, choose
+from brainlm.errors import BrainlmError, ConfigError, choose, one_line
 
 
 def test_choose_returns_what_is_allowed():
@@ -12,3 +13,13 @@ def test_choose_names_the_nearest():
         choose("learning rule", "predictve_coding", ["backprop", "predictive_coding"])
     assert isinstance(caught.value, BrainlmError)
     assert "backprop, predictive_coding" in str(caught.value)
+
+
+def test_what_numpy_says_of_pickles_is_no_advice_to_read_them(tmp_path):
+    (tmp_path / "text.npz").write_text("no arrays")
+    np.savez(tmp_path / "objects.npz", x=np.array([{}], dtype=object))
+    for name in ("text", "objects"):
+        with pytest.raises(ValueError, match="allow_pickle") as caught:
+            np.load(tmp_path / f"{name}.npz")["x"]
+        assert one_line(caught.value) == "pickled objects, or no file of arrays"
+    assert one_line(OSError("two\n  lines")) == "two lines"

@@ -11,7 +11,7 @@ import mne
 import mne_bids
 import numpy as np
 
-from brainlm.errors import ConfigError, DataError
+from brainlm.errors import ConfigError, DataError, one_line
 from brainlm.io.montage import place_by_electrodes, place_channels
 from brainlm.io.store import atomic
 
@@ -43,7 +43,7 @@ def open_raw(path: Path, cnt_bits: int | None = None) -> mne.io.BaseRaw:
             warnings.simplefilter("always")
             raw = mne.io.read_raw(path, preload=False, verbose="warning", **width)
     except Exception as error:  # each format's reader fails in ways of its own
-        raise DataError(f"{path}: expected an EEG recording, got {' '.join(str(error).split())[:200]}") from error
+        raise DataError(f"{path}: expected an EEG recording, got {one_line(error)[:200]}") from error
     short = [text for text in (str(w.message) for w in told) if CUT_SHORT in text]
     if short:
         raise DataError(f"{path}: expected as many records as the header says, got a file cut short. Copy it again.")
@@ -90,9 +90,7 @@ def _load_bids(root: Path, path: str) -> mne.io.BaseRaw:
         bids_path = mne_bids.get_bids_path_from_fname(root / path, verbose="error").update(root=root)
         return mne_bids.read_raw_bids(bids_path, verbose="error").load_data(verbose="error")
     except Exception as error:  # each format's reader fails in ways of its own
-        raise DataError(
-            f"{root / path}: expected an EEG recording, got {' '.join(str(error).split())[:200]}"
-        ) from error
+        raise DataError(f"{root / path}: expected an EEG recording, got {one_line(error)[:200]}") from error
 
 
 def _load_cnt(root: Path, path: str, bits: int | None) -> mne.io.BaseRaw:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Num
 
-from brainlm.errors import DataError, DiskError
+from brainlm.errors import DataError, DiskError, one_line
 from brainlm.io.store import atomic
 
 SMALLEST_VOXEL_MM = 1e-3
@@ -149,7 +149,7 @@ def read_columns(path: Path) -> Float[np.ndarray, "rows columns"]:
             return pd.read_csv(path, sep="," if path.suffix == ".csv" else "\t", na_values=["n/a"]).to_numpy(float)
         return np.loadtxt(path, ndmin=2)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: expected columns of numbers, got {' '.join(str(error).split())}.") from error
+        raise DataError(f"{path}: expected columns of numbers, got {one_line(error)}.") from error
 
 
 def load_volume(path: Path) -> tuple[Num[np.ndarray, "x y z *maps"], Float[np.ndarray, "4 4"]]:

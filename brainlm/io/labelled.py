@@ -1,6 +1,8 @@
 """Data sets with labels that networks learn: idx, CIFAR and npz files, folders of pictures, files of sentences."""
 
 import gzip
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from brainlm.errors import ConfigError, DataError, choose
+from brainlm.errors import ConfigError, DataError, choose, one_line
 from brainlm.io.pictures import load_labels, load_pictures
 
 PARTS = ("train", "validation", "test")
@@ -237,12 +239,16 @@ def _npz(folder: Path) -> dict[str, Labelled]:
 
 
 def _read_npz(path: Path) -> Labelled:
-    with np.load(path, allow_pickle=False) as stored:
-        missing = {"images", "labels"} - set(stored.files)
-        if missing:
-            raise DataError(f"{path}: expected arrays images and labels, {', '.join(sorted(missing))} missing.")
-        images, labels = stored["images"], stored["labels"]
-        names = stored["names"].astype(str).tolist() if "names" in stored.files else None
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = dict(stored)
+    except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path}: expected an npz with images and labels, got {one_line(error)}.") from error
+    missing = {"images", "labels"} - set(arrays)
+    if missing:
+        raise DataError(f"{path}: expected arrays images and labels, {', '.join(sorted(missing))} missing.")
+    images, labels = arrays["images"], arrays["labels"]
+    names = arrays["names"].astype(str).tolist() if "names" in arrays else None
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or len(images) != len(labels):
         raise DataError(
             f"{path}: expected bytes, stimuli x height x width (x channels), and as many labels; got "

@@ -7,7 +7,7 @@ import mne
 import numpy as np
 import pandas as pd
 
-from brainlm.errors import ConfigError, DataError, choose
+from brainlm.errors import ConfigError, DataError, choose, one_line
 from brainlm.io.headers import entities
 from brainlm.io.store import load_json
 
@@ -34,7 +34,7 @@ def find_montage(montage: str) -> mne.channels.DigMontage:
     try:
         return mne.channels.read_custom_montage(montage, verbose="error")
     except Exception as error:  # each format's reader fails in ways of its own
-        told = " ".join(str(error).split())[:200]
+        told = one_line(error)[:200]
         raise ConfigError(f"eeg.montage: {montage}: expected positions of electrodes, got {told}.") from error
 
 

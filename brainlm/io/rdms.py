@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainlm.errors import BrainlmError, ConfigError, DataError, choose
+from brainlm.errors import BrainlmError, ConfigError, DataError, choose, one_line
 from brainlm.records import Rdm
 
 UNBIASED = ("crossnobis",)  # may be negative
@@ -40,7 +40,7 @@ def load_rdms(path: Path, measure: str = "given") -> list[Rdm]:
     try:
         matrices, conditions, stored = reader(path)
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        fault = " ".join(str(error).split())  # some run over several lines
+        fault = one_line(error)  # some run over several lines
         raise DataError(f"{path}: expected RDMs with their conditions, got {fault}. Write the file anew.") from error
     measure = stored or measure
     return [_rdm(matrix, conditions, measure, f"{path}, RDM {i + 1}") for i, matrix in enumerate(matrices)]

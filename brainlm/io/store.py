@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Float
 from safetensors import SafetensorError
 
-from brainlm.errors import DataError, DiskError, Entries
+from brainlm.errors import DataError, DiskError, Entries, one_line
 from brainlm.io.lock import is_alive
 from brainlm.records import Space
 
@@ -118,7 +118,7 @@ def load_named_arrays(path: Path) -> dict[str, np.ndarray]:
     except FileNotFoundError as error:
         raise DataError(f"{path}: expected arrays, found none. Run the step that makes them.") from error
     except (ValueError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        fault = " ".join(str(error).split())
+        fault = one_line(error)
         raise DataError(f"{path}: expected plain arrays (npz), got {fault}. Remove it; it is made anew.") from error
 
 
@@ -182,5 +182,5 @@ def load_model_series(derivatives: Path, recording: str) -> tuple[np.ndarray, Sp
     try:
         series = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"{path}: expected model series, got {error}. Remove it; it is made anew.") from error
+        raise DataError(f"{path}: expected model series, got {one_line(error)}. Remove it; it is made anew.") from error
     return series, Space(mask, np.array(facts["affine"])), facts

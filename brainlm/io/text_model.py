@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 from safetensors import SafetensorError
 
-from brainlm.errors import DataError
+from brainlm.errors import DataError, one_line
 from brainlm.io.store import atomic, load_json
 
 WEIGHTS = "*.safetensors"
@@ -52,7 +52,7 @@ def load_text_model(folder: Path, causal: bool = False) -> tuple:
         kind = AutoModelForCausalLM if causal else AutoModel
         model = kind.from_pretrained(folder, local_files_only=True, use_safetensors=True)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        told = " ".join(str(error).split())
+        told = one_line(error)
         raise DataError(f"{folder}: expected a language model, got {told}. {FETCH}") from error
     return tokenizer, model.eval()
 
@@ -67,7 +67,7 @@ def _download(model: str, folder: Path) -> Path:
     try:
         return Path(snapshot_download(model, allow_patterns=list(FILES), local_dir=folder))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        told = " ".join(str(error).split())[:200]
+        told = one_line(error)[:200]
         raise DataError(
             f"{model}: expected a folder, or a model that the hub gives, got: {told}. Check the name, and that this "
             "machine has internet."

@@ -5,6 +5,8 @@ import logging
 import mne
 import numpy as np
 
+from brainlm.errors import one_line
+
 logger = logging.getLogger(__name__)
 
 DEVIANT_Z = 5.0
@@ -64,7 +66,7 @@ def find_by_ransac(raw: mne.io.BaseRaw, seed: int) -> dict[str, str]:
     try:
         noisy.find_bad_by_ransac(channel_wise=True)
     except (OSError, IndexError, ValueError) as error:  # pyprep's own ways to say: too few, too short
-        logger.warning("RANSAC left out: %s", " ".join(str(error).split()))
+        logger.warning("RANSAC left out: %s", one_line(error))
         return {}
     return dict.fromkeys(noisy.bad_by_ransac, "not predicted by the others (RANSAC)")
 

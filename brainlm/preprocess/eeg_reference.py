@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import mne
 
+from brainlm.errors import one_line
+
 MASTOIDS = (("M1", "M2"), ("A1", "A2"), ("TP9", "TP10"))
 
 
@@ -56,6 +58,6 @@ def _rest(raw: mne.io.BaseRaw) -> str:
         picked = mne.pick_info(raw.info, mne.pick_types(raw.info, eeg=True, exclude=[]))
         forward = mne.make_forward_solution(picked, trans=None, src=sources, bem=sphere, meg=False, verbose="error")
     except (RuntimeError, ValueError) as error:
-        raise ValueError(f"eeg.reference: rest needs places of the channels: {' '.join(str(error).split())}") from error
+        raise ValueError(f"eeg.reference: rest needs places of the channels: {one_line(error)}") from error
     raw.set_eeg_reference("REST", forward=forward, verbose="error")
     return "infinity (REST)"

@@ -10,7 +10,7 @@ import yaml
 
 from brainlm.checks import decoded_protocols
 from brainlm.config import SCHEMA, fill_config
-from brainlm.errors import ConfigError
+from brainlm.errors import ConfigError, one_line
 from brainlm.steps._asks import Asks, read_asks
 from brainlm.steps._forecast import tell_forecast
 from brainlm.training.clock import say_time
@@ -89,7 +89,7 @@ def _read(config: Path) -> dict:
     try:
         content = yaml.safe_load(config.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise ConfigError(f"{config}: expected YAML, got {' '.join(str(error).split())}.") from error
+        raise ConfigError(f"{config}: expected YAML, got {one_line(error)}.") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{config}: expected keys with values, got {type(content).__name__}.")
     return content

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainlm.errors import DataError
+from brainlm.errors import DataError, one_line
 from brainlm.io.derivatives import describe
 from brainlm.io.eeg import load_raw, save_raw
 from brainlm.io.headers import sidecar
@@ -40,7 +40,7 @@ def _preprocess(bids_root: Path, row: pd.Series, settings: dict, out: Path, seed
             raw = load_raw(bids_root, row["path"], settings["montage"], settings["cnt_bits"])
             cleaned = clean_eeg(raw, settings, line_hz, seed, copy=False)
     except ValueError as error:
-        raise DataError(f"{bids_root / row['path']}: {' '.join(str(error).split())} Exclude the run.") from error
+        raise DataError(f"{bids_root / row['path']}: {one_line(error)} Exclude the run.") from error
     describe(out, bids_root)
     stem = out / row["recording"]
 

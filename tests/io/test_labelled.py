@@ -91,6 +91,9 @@ def test_broken_files_are_told_in_one_line(tmp_path):
     (tmp_path / "train.txt").write_text("good\n")
     with pytest.raises(DataError, match="line 1 has one part"):
         load_labelled(Source(tmp_path / "train.txt", "labelled_text"))
+    (tmp_path / "train.npz").write_text("no arrays")
+    with pytest.raises(DataError, match="expected an npz with images and labels, got pickled objects, or no file"):
+        load_labelled(Source(tmp_path, "npz"))
     for kind, message in (("idx", "found neither"), ("cifar", "found neither"), ("npz", "expected train.npz")):
         with pytest.raises(DataError, match=message):
             load_labelled(Source(tmp_path / "none", kind))
