@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.linalg import solve
 from torch import Tensor
 
 from brainlm.decoding.eeg_encoder import EegEncoder
@@ -50,7 +51,7 @@ def refit(
     """
     if not validation:
         raise ValueError("The readout needs validation stories to choose the number of voxels; none were given.")
-    choices = []
+    choices, best = [], None
     for size in sizes:
         encoder.gates.select(size)
         design = Ridge(*window_units(encoder, training, targets, timing, usable_starts))
@@ -58,27 +59,33 @@ def refit(
         for penalty in PENALTIES:
             weights, intercept = design.solve(penalty)
             choices.append(Choice(size, penalty, score_readout(x @ weights + intercept, y, targets)))
-    choices.sort(key=lambda choice: (-round(choice.score, 3), choice.voxels, -choice.penalty))
+            if best is None or _order(choices[-1]) < _order(best[0]):
+                best = choices[-1], weights, intercept
+    choices.sort(key=_order)
     encoder.gates.select(choices[0].voxels)
-    best = Ridge(*window_units(encoder, training, targets, timing, usable_starts)).solve(choices[0].penalty)
-    encoder.set_readout(*(torch.from_numpy(part).float().to(encoder.device) for part in best))
+    encoder.set_readout(*(torch.from_numpy(part).float().to(encoder.device) for part in best[1:]))
     return choices
 
 
+def _order(choice: Choice) -> tuple[float, int, float]:
+    """The best score first; of like ones the fewest voxels and the largest penalty."""
+    return -round(choice.score, 3), choice.voxels, -choice.penalty
+
+
 class Ridge:
-    """Ridge regression through the kernel of the windows, whose eigenvectors serve every penalty."""
+    """Ridge regression through the kernel of the windows."""
 
     def __init__(self, x: Float[np.ndarray, "windows units"], y: Float[np.ndarray, "windows targets"]) -> None:
         self.x_mean, self.y_mean = x.mean(axis=0), y.mean(axis=0)
-        self.x = x - self.x_mean
-        self.values, self.vectors = np.linalg.eigh(self.x @ self.x.T)
-        self.projected = self.vectors.T @ (y - self.y_mean)
+        self.x, self.y = x - self.x_mean, y - self.y_mean
+        self.kernel = self.x @ self.x.T
 
     def solve(self, penalty: float) -> tuple[Float[np.ndarray, "units targets"], Float[np.ndarray, " targets"]]:
         """Weights and intercept; ``penalty`` is in units of the mean eigenvalue of the kernel."""
-        values = self.values.clip(min=0)
-        dual = self.vectors @ (self.projected / (values + penalty * values.mean() * len(values) ** 0.5)[:, None])
-        weights = self.x.T @ dual
+        penalized = self.kernel.astype(float)
+        penalized[np.diag_indices_from(penalized)] += penalty * np.trace(penalized) / len(penalized) ** 0.5
+        dual = solve(penalized, self.y, assume_a="pos", overwrite_a=True)
+        weights = self.x.T @ dual.astype(self.x.dtype)
         return weights, self.y_mean - self.x_mean @ weights
 
 

@@ -65,8 +65,8 @@ class StoryRun:
 
 def window_tokens(tokens: pd.DataFrame, start: float, window_s: float) -> list[str]:
     """Tokens whose onset lies in [start, start + window_s) seconds of the story."""
-    inside = (tokens["onset"] >= start) & (tokens["onset"] < start + window_s)
-    return tokens.loc[inside, "text"].tolist()
+    onset = tokens["onset"].to_numpy()  # called for every window and part: pandas' own selection costs ten times more
+    return tokens["text"].to_numpy()[(onset >= start) & (onset < start + window_s)].tolist()
 
 
 def align_story(

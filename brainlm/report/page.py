@@ -61,7 +61,11 @@ class Section:
         numbers: pd.DataFrame,
     ) -> None:
         """Embed an image of voxels, sensors or matrices (PNG, 128 colours), with its numbers to download."""
-        stored = _with_few_colours(_saved(figure, "png", dpi=130, facecolor="white", metadata={"Software": None}))
+        stored = _with_few_colours(
+            _saved(
+                figure, "png", dpi=130, facecolor="white", metadata={"Software": None}, pil_kwargs={"compress_level": 1}
+            )
+        )
         self._add_figure("png", stored, {"name": name, "alt": alt, "caption": caption, "style": "picture"}, numbers)
 
     def add_table(self, table: pd.DataFrame, caption: str, name: str, flags: pd.DataFrame | None = None) -> None:
