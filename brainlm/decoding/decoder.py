@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from brainlm.decoding.attention import SHARED
 from brainlm.decoding.characters import END, START, Alphabet
 from brainlm.decoding.hardware import whole
 from brainlm.decoding.ngrams import Ngrams
@@ -63,6 +64,7 @@ class CharacterDecoder(nn.Module):
             embd_pdrop=0.0,
             attn_pdrop=0.0,
             activation_function="gelu_pytorch_tanh",  # GPT-2's own, in one operation
+            attn_implementation=SHARED,
         )
         self.transformer = GPT2LMHeadModel(config)
         self.read_content = nn.Linear(width - 1, slots * size)

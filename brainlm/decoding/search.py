@@ -4,51 +4,10 @@ import torch
 from jaxtyping import Bool, Float, Int, Real
 from torch import Tensor, nn
 from transformers import DynamicCache, EncoderDecoderCache
-from transformers.cache_utils import Cache, DynamicLayer
 
+from brainlm.decoding.attention import roomy_cache
 from brainlm.decoding.characters import END, START, UNKNOWN
 from brainlm.decoding.vocabulary import ROOT, part_at
-
-ROOM = 32  # characters by which kept keys and values grow
-
-
-class RoomyLayer(DynamicLayer):
-    """Keys and values of what was written, with room for more: a character is written in place, nothing is copied."""
-
-    def update(
-        self,
-        key_states: Float[Tensor, "rows heads new size"],
-        value_states: Float[Tensor, "rows heads new size"],
-        *_,
-        **__,
-    ) -> tuple[Float[Tensor, "rows heads places size"], Float[Tensor, "rows heads places size"]]:
-        """Add the new ones; returns all."""
-        before = self.get_seq_length()
-        places = before + key_states.shape[-2]
-        new = (key_states, value_states)
-        if not before:
-            self.lazy_initialization(*new)
-            self.rooms = [part[..., :0, :] for part in new]
-        if places > self.rooms[0].shape[-2]:
-            more = -(-places // ROOM) * ROOM - self.rooms[0].shape[-2]
-            self.rooms = [
-                torch.cat([room, room.new_empty(*room.shape[:2], more, room.shape[3])], -2) for room in self.rooms
-            ]
-        for room, part in zip(self.rooms, new, strict=True):
-            room[..., before:places, :] = part
-        self.keys, self.values = (room[..., :places, :] for room in self.rooms)
-        return self.keys, self.values
-
-    def reorder_cache(self, beam_idx: Int[Tensor, " rows"]) -> None:
-        """Go on with these rows."""
-        places = self.get_seq_length()
-        self.rooms = [room.index_select(0, beam_idx) for room in self.rooms]
-        self.keys, self.values = (room[..., :places, :] for room in self.rooms)
-
-
-def roomy_cache() -> Cache:
-    """An empty cache whose layers have room."""
-    return Cache(layer_class_to_replicate=RoomyLayer)
 
 
 class _Writer:
@@ -64,7 +23,7 @@ class _Writer:
         guidance: float,
     ) -> None:
         self.decoder, self.masses, self.length, self.guidance = decoder, masses, length[:, None], guidance
-        self.memory = memory.repeat_interleave(width, dim=0)
+        self.memory = memory
         self.cache = EncoderDecoderCache(roomy_cache(), DynamicCache())
         self.text_cache = roomy_cache()
         self.last = torch.full((len(memory), width), START, device=memory.device)

@@ -58,10 +58,10 @@ def test_the_voice_is_the_model_s_own_probability_of_single_characters(folder):
     assert (said[:, [START, UNKNOWN]] == -20).all()
 
 
+@torch.no_grad()  # as every search
 def test_written_character_by_character_it_says_what_it_says_of_the_whole(folder):
     decoder = with_text_model(folder).eval()
-    with torch.no_grad():
-        decoder.weights.fill_(0.7)
+    decoder.weights.fill_(0.7)
     features = torch.cat([torch.randn(1, 1, 3), torch.full((1, 1, 1), 6.0)], dim=-1)
     characters = torch.tensor([[4, 5, 3, 4, END]])
     masses = decoder.vocabulary.masses(features[..., :-1])
