@@ -54,7 +54,7 @@ class RoomyLayer(DynamicLayer):
         if places > self.rooms[0].shape[-2]:
             more = -(-places // ROOM) * ROOM - before
             self.rooms = [_enlarged(room[..., :before, :], more) for room in self.rooms]
-            self.spare = torch.empty_like(self.rooms[0])
+            self.spare = None
         for room, part in zip(self.rooms, new, strict=True):
             room[..., before:places, :] = part
         self.keys, self.values = (room[..., :places, :] for room in self.rooms)
@@ -63,6 +63,8 @@ class RoomyLayer(DynamicLayer):
     def reorder_cache(self, beam_idx: Int[Tensor, " rows"]) -> None:
         """Go on with these rows."""
         places = self.get_seq_length()
+        if self.spare is None:  # written to in turn: fresh memory for every character costs as much as the copy
+            self.spare = torch.empty_like(self.rooms[0])
         for k, room in enumerate(self.rooms):
             torch.index_select(room, 0, beam_idx, out=self.spare)
             self.rooms[k], self.spare = self.spare, room

@@ -83,7 +83,8 @@ class Ridge:
     def solve(self, penalty: float) -> tuple[Float[np.ndarray, "units targets"], Float[np.ndarray, " targets"]]:
         """Weights and intercept; ``penalty`` is in units of the mean eigenvalue of the kernel."""
         penalized = self.kernel.astype(float)
-        penalized[np.diag_indices_from(penalized)] += penalty * np.trace(penalized) / len(penalized) ** 0.5
+        total = max(np.trace(penalized), 1e-9)  # windows that are all alike get weights of 0
+        penalized[np.diag_indices_from(penalized)] += penalty * total / len(penalized) ** 0.5
         dual = solve(penalized, self.y, assume_a="pos", overwrite_a=True)
         weights = self.x.T @ dual.astype(self.x.dtype)
         return weights, self.y_mean - self.x_mean @ weights

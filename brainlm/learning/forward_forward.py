@@ -42,11 +42,12 @@ class ForwardForward(LearningRule):
         wrong = (y + torch.randint(1, self.n_classes, y.shape, device=y.device)) % self.n_classes
         right, other = self._labelled(x, self._code(y, x)), self._labelled(x, self._code(wrong, x))
         below, total = torch.cat([right, other]), 0.0
+        level = goodness(below)
         for layer in network[:-1]:
-            activity = layer(normalise(below.detach()))
-            excess = self.sharpness * (goodness(activity) - self.threshold)
+            below = layer(normalise(below.detach(), level.detach()))
+            level = goodness(below)
+            excess = self.sharpness * (level - self.threshold)
             total = total + F.softplus(-excess[: len(x)]).mean() + F.softplus(excess[len(x) :]).mean()
-            below = activity
         total.backward()
         for parameter in network[-1].parameters():
             parameter.grad = torch.zeros_like(parameter)
@@ -66,7 +67,7 @@ class ForwardForward(LearningRule):
     def _hidden(self, network, x):
         activities = []
         for layer in network[:-1]:
-            activities.append(layer(normalise(x)))
+            activities.append(layer(normalise(x, goodness(x))))
             x = activities[-1]
         return activities
 
@@ -77,14 +78,15 @@ class ForwardForward(LearningRule):
         return torch.cat([code, x.flatten(1)[:, self.n_classes :]], 1).view_as(x)
 
 
-def normalise(x):
-    """Each sample scaled to a mean square of 1, so that no layer can read the goodness of the one below."""
-    return x / x.flatten(1).square().mean(1).add(1e-12).sqrt().view(-1, *[1] * (x.dim() - 1))
+def normalise(x, level):
+    """Samples of mean square ``level`` scaled to 1, so that no layer can read the goodness of the one below."""
+    return x * level.add(1e-12).rsqrt().view(-1, *[1] * (x.dim() - 1))
 
 
 def goodness(activity):
     """The mean square of a layer's activity, one number a sample."""
-    return activity.flatten(1).square().mean(1)
+    flat = activity.flatten(1)
+    return torch.linalg.vector_norm(flat, dim=1).square() / flat.shape[1]  # one pass, and one back
 
 
 NOT_DEFINED = {

@@ -160,12 +160,12 @@ MUTANTS = [
     ),
     (
         "goodness that the next layer can read",
-        "learning.forward_forward", "layer(normalise(below.detach()))", "layer(below.detach())",
+        "learning.forward_forward", "layer(normalise(below.detach(), level.detach()))", "layer(below.detach())",
         test_local_rules.test_one_layer_of_forward_forward_is_its_equation, (),
     ),
     (
         "error that leaks to the layer below",
-        "learning.forward_forward", "normalise(below.detach())", "normalise(below)",
+        "learning.forward_forward", "normalise(below.detach(), level.detach())", "normalise(below, level)",
         test_local_rules.test_earlier_updates_do_not_see_later_weights, ("forward_forward", "mlp"),
     ),
     (
