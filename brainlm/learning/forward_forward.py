@@ -1,9 +1,10 @@
-"""The forward-forward algorithm (Hinton 2022)."""
+"""The forward-forward algorithm (Hinton 2022; labels over the whole picture, Scodellaro et al. 2025)."""
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
-from brainlm.errors import ConfigError
+from brainlm.errors import ConfigError, choose
 from brainlm.learning.base import LearningRule
 from brainlm.learning.defined import require
 from brainlm.learning.losses import check_labels
@@ -12,18 +13,22 @@ from brainlm.learning.losses import check_labels
 class ForwardForward(LearningRule):
     """Each layer learns to be active for a stimulus with its right label, and quiet for one with a wrong label.
 
-    The label is written over the stimulus's first numbers, one a class. Goodness g_l is the mean square of a layer's
-    activity; a layer descends log(1 + exp(-sharpness (g_l - threshold))) for right labels and
-    log(1 + exp(sharpness (g_l - threshold))) for wrong ones drawn at random. Layers see the activity below scaled to a
-    mean square of 1, with no error going back. The output is the summed goodness for each label, of all layers but the
-    first; hidden activity is recorded with a neutral label, the same number for each class. The output layer stays as
-    drawn.
+    The label is written over the stimulus's first numbers, one a class (``label: first``), or a pattern of its own, as
+    large as the stimulus, is added (``label: spread``; default where the first layer is a convolution, which sees the
+    first numbers in one corner alone).
+    Goodness g_l is the mean square of a layer's activity; a layer descends
+    log(1 + exp(-sharpness (g_l - threshold))) for right labels and log(1 + exp(sharpness (g_l - threshold))) for wrong
+    ones drawn at random. Layers see the activity below scaled to a mean square of 1, with no error going back. The
+    output is the summed goodness for each label, of all layers but the first; hidden activity is recorded with a
+    neutral label, the same number for each class. The output layer stays as drawn.
     """
 
-    def __init__(self, network, example, threshold: float = 0.3, sharpness: float = 10.0):
+    def __init__(self, network, example, threshold: float = 0.3, sharpness: float = 10.0, label: str | None = None):
         super().__init__(network, example)
         require("forward_forward", network, NOT_DEFINED)
         self.threshold, self.sharpness = threshold, sharpness
+        convolves = isinstance(network[0].linear, nn.Conv2d)
+        self.label = choose("label", label or ("spread" if convolves else "first"), ["first", "spread"])
         self.deviations = (
             "output: summed goodness for each label, the output layer's weights unused; layers see activity of mean "
             f"square 1; mean-square goodness, threshold {threshold:g}, sharpness {sharpness:g}; hidden activity with "
@@ -36,6 +41,9 @@ class ForwardForward(LearningRule):
                 f"Learning rule forward_forward: expected a hidden layer and stimuli of at least {self.n_classes} "
                 f"numbers, one a class, got {len(network) - 1} hidden layers and {example[0].numel()} numbers."
             )
+        if self.label == "spread":
+            self.deviations += "; labels are patterns of independent normal numbers, not waves"
+            self.register_buffer("patterns", torch.randn(self.n_classes, *example.shape[1:], dtype=example.dtype))
 
     def assign_gradients(self, network, x, y):
         check_labels(y, self.n_classes)
@@ -75,6 +83,8 @@ class ForwardForward(LearningRule):
         return F.one_hot(y, self.n_classes).to(like.dtype)
 
     def _labelled(self, x, code):
+        if self.label == "spread":
+            return x + torch.einsum("bc,c...->b...", code, self.patterns)
         return torch.cat([code, x.flatten(1)[:, self.n_classes :]], 1).view_as(x)
 
 

@@ -87,6 +87,28 @@ def test_one_layer_of_forward_forward_is_its_equation():
     assert relative_error([found], [expected]) <= 1e-9
 
 
+def test_a_spread_label_is_a_pattern_added_to_the_whole_stimulus():
+    """Two labels differ by their patterns, wherever the stimulus is looked at; nothing of it is written over."""
+    network, x, y = make_case("cnn")
+    rule = make_rule("forward_forward", network, x)
+    assert make_rule("forward_forward", *make_case("mlp")[:2]).label == "first"
+    found = rule._labelled(x, rule._code(y, x))
+    assert torch.allclose(found - x, rule.patterns[y])
+    assert rule.patterns.shape == (3, *x.shape[1:]) and float(rule.patterns.std()) == pytest.approx(1, abs=0.2)
+    assert "patterns" in rule.deviations
+
+
+@pytest.mark.parametrize(("label", "share"), [("first", (0.01, 0.5)), ("spread", (1.0, 1.0))])
+def test_a_convolution_sees_a_spread_label_at_every_place_and_first_numbers_in_a_corner(label, share):
+    """Why first numbers teach a convolution nothing: the share of places whose activity moves with the label."""
+    x = torch.rand(2, 3, 16, 16, dtype=torch.float64)
+    network = make_network("cnn", x[:1].float(), 3, {"hidden": [5], "channels": [4]}).double()
+    rule = make_rule("forward_forward", network, x, label=label)
+    maps = [network[0](rule._labelled(x, rule._code(torch.full((2,), c), x))) for c in (0, 1)]
+    moved = ((maps[0] - maps[1]).abs().amax(1) > 1e-12).double().mean()
+    assert share[0] <= float(moved) <= share[1]
+
+
 def test_local_losses_with_the_output_as_classifier_are_backprop():
     """Property 33: one hidden layer whose own classifier is the output layer's copy learns as by backprop."""
     network, x, y = make_case("mlp", hidden=[6])
