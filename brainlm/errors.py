@@ -38,7 +38,7 @@ def choose(kind: str, got: str, allowed: Sequence[str]) -> str:
     """
     if got in allowed:
         return got
-    near = get_close_matches(got, allowed, n=1)
+    near = get_close_matches(str(got), allowed, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     raise ConfigError(f"Unknown {kind} {got!r}{hint} Choose one of: {', '.join(allowed)}.")
 

@@ -15,6 +15,11 @@ def test_choose_names_the_nearest():
     assert "backprop, predictive_coding" in str(caught.value)
 
 
+def test_choose_refuses_what_is_no_text():
+    with pytest.raises(ConfigError, match="Unknown label 3. Choose one of: first, spread."):
+        choose("label", 3, ["first", "spread"])
+
+
 def test_what_numpy_says_of_pickles_is_no_advice_to_read_them(tmp_path):
     (tmp_path / "text.npz").write_text("no arrays")
     np.savez(tmp_path / "objects.npz", x=np.array([{}], dtype=object))

@@ -15,8 +15,7 @@ class ForwardForward(LearningRule):
 
     The label is written over the stimulus's first numbers, one a class (``label: first``), or a pattern of its own, as
     large as the stimulus, is added (``label: spread``; default where the first layer is a convolution, which sees the
-    first numbers in one corner alone).
-    Goodness g_l is the mean square of a layer's activity; a layer descends
+    first numbers in one corner alone). Goodness g_l is the mean square of a layer's activity; a layer descends
     log(1 + exp(-sharpness (g_l - threshold))) for right labels and log(1 + exp(sharpness (g_l - threshold))) for wrong
     ones drawn at random. Layers see the activity below scaled to a mean square of 1, with no error going back. The
     output is the summed goodness for each label, of all layers but the first; hidden activity is recorded with a
@@ -27,8 +26,8 @@ class ForwardForward(LearningRule):
         super().__init__(network, example)
         require("forward_forward", network, NOT_DEFINED)
         self.threshold, self.sharpness = threshold, sharpness
-        convolves = isinstance(network[0].linear, nn.Conv2d)
-        self.label = choose("label", label or ("spread" if convolves else "first"), ["first", "spread"])
+        fitting = "spread" if isinstance(network[0].linear, nn.Conv2d) else "first"
+        self.label = choose("label", fitting if label is None else label, ["first", "spread"])
         self.deviations = (
             "output: summed goodness for each label, the output layer's weights unused; layers see activity of mean "
             f"square 1; mean-square goodness, threshold {threshold:g}, sharpness {sharpness:g}; hidden activity with "
