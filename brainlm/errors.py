@@ -28,7 +28,7 @@ def one_line(error: BaseException) -> str:
     return "pickled objects, or no file of arrays" if "allow_pickle" in said else said
 
 
-def choose(kind: str, got: str, allowed: Sequence[str]) -> str:
+def choose(kind: str, got: object, allowed: Sequence[str]) -> str:
     """Return ``got`` if it is one of ``allowed``, else raise a ConfigError that names the nearest.
 
     Raises
