@@ -30,12 +30,8 @@ ABLATIONS = [
 NO_CONTROLS = ("brainlm", "upper_bound")
 
 
-def map_rows(study: str, rows: list[dict]) -> list[str]:
+def map_cells(row: dict) -> list[str]:
     """Maps and identification."""
-    return [_cells(study, row, _map_cells(row)) for row in rows]
-
-
-def _map_cells(row: dict) -> list[str]:
     pairs = [(row[f"auc{of}"], row[f"precision_at_100{of}"]) for of in ("", "_encoding_map")]
     return [
         *(f"{auc:.3f}, {100 * share:.0f}" for auc, share in pairs),
@@ -47,12 +43,8 @@ def _map_cells(row: dict) -> list[str]:
     ]
 
 
-def text_rows(study: str, rows: list[dict]) -> list[str]:
+def text_cells(row: dict) -> list[str]:
     """Decoded text."""
-    return [_cells(study, row, _text_cells(row)) for row in rows]
-
-
-def _text_cells(row: dict) -> list[str]:
     recall, cer = (controls_of(row, metric) for metric in ("content_word_recall", "cer"))
     lowest = min(cer, key=cer.get)
     return [
@@ -106,8 +98,9 @@ def tables() -> dict[str, str]:
     found = {name: load(name) for name in STUDIES if (RESULTS / f"{name}.json").exists()}
     maps, texts = list(MAPS), list(TEXTS)
     for name, result in found.items():
-        maps += map_rows(STUDIES[name], result["rows"])
-        texts += text_rows(STUDIES[name], result["rows"]) if "signal" not in name else []
+        maps += [_cells(STUDIES[name], row, map_cells(row)) for row in result["rows"]]
+        if "signal" not in name:
+            texts += [_cells(STUDIES[name], row, text_cells(row)) for row in result["rows"]]
     commits = ", ".join(sorted({result["commit"][:7] for result in found.values()}))
     ablations = load("selector_ablations")
     seeds = len({row["seed"] for row in ablations["rows"]})

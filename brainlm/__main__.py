@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 from brainlm.cli import COMPLETION, STEPS, completion, overview, parse
-from brainlm.errors import BrainlmError, choose
+from brainlm.errors import BrainlmError, choose, first_sentence
 from brainlm.io.lock import is_alive
 
 
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and type(error).__name__ != "OutOfMemoryError":  # torch's, not imported
             raise
-        told = " ".join(str(error).split(". ")[0].split())
+        told = first_sentence(error)
         _tell(f"brainlm: memory ended ({told}). Give the job more, a larger graphics card, or device: cpu.")
         return 1
     return 0

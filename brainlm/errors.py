@@ -28,6 +28,11 @@ def one_line(error: BaseException) -> str:
     return "pickled objects, or no file of arrays" if "allow_pickle" in said else said
 
 
+def first_sentence(error: BaseException) -> str:
+    """The first sentence of what ``error`` says, on one line: torch's message of memory goes on with advice."""
+    return " ".join(str(error).split(". ")[0].split())
+
+
 def choose(kind: str, got: object, allowed: Sequence[str]) -> str:
     """Return ``got`` if it is one of ``allowed``, else raise a ConfigError that names the nearest.
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import torch
 
-from brainlm.errors import ConfigError
+from brainlm.errors import ConfigError, first_sentence
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ def within_memory(
     try:
         return work()
     except torch.OutOfMemoryError as error:
-        told = " ".join(str(error).split(". ")[0].split())
+        told = first_sentence(error)
     # here and not above: until the error is gone it holds the arrays of the failed batch
     fits = largest_that_fits(attempt, size) if attempt else None
     ways = {None: f"Lower it{instead}.", 0: "Not even 1 fits: use a card with more memory, or device: cpu."}
