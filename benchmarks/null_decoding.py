@@ -35,7 +35,7 @@ def score(seed: int, distractors: float, modality: str) -> dict[str, float]:
     simulate = {"size": "null", "seed": seed, "language": "en", "planted": 0.0, "distractors": distractors}
     places = {"bids_root": str(folder / "bids"), "results_dir": str(folder / "results"), "simulate": simulate}
     places["tasks"] = {"story": {"use": "story", "modality": modality}}
-    within = {"protocols": {"within": "all"}}
+    within = {"protocols": {"within": "all"}, "max_shared_pairs": 0.8, "max_shared_words": 20}
     places |= {"evaluation": within} if modality == "fmri" else {"evaluation": {"protocols": {}}, "eeg_decoder": within}
     config = folder / "config.yaml"
     config.write_text(yaml.safe_dump(CONFIG | places), encoding="utf-8")

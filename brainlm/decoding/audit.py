@@ -2,29 +2,37 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy import sparse
 
-MAX_SHARED = 0.5  # cosine of word counts, as in decoding pipelines that cluster near-duplicates
+
+@dataclass(frozen=True)
+class Overlap:
+    """What each test window shares with the texts of training.
+
+    ``pairs``: the largest share of its pairs of neighbouring words that one stretch of training text holds, twice as
+    long as the longest test window. ``words``: the longest run of its words that stands in training text.
+    """
+
+    pairs: Float[np.ndarray, " windows"]
+    words: Int[np.ndarray, " windows"]
 
 
-def shared_words(test: Sequence[Sequence[str]], training: Sequence[Sequence[str]]) -> Float[np.ndarray, " test"]:
-    """For each test window the largest share of its pairs of neighbouring words found in any one training window."""
-    wanted = [set(zip(tokens, tokens[1:], strict=False)) for tokens in test]
-    found = [set(zip(tokens, tokens[1:], strict=False)) for tokens in training]
-    vocabulary = {pair: i for i, pair in enumerate(set().union(*wanted, *found))}
-    overlap = _membership(wanted, vocabulary) @ _membership(found, vocabulary).T
-    sizes = np.array([max(1, len(pairs)) for pairs in wanted])
-    return overlap.max(axis=1).toarray().ravel() / sizes if found else np.zeros(len(wanted))
+def measure_overlap(test: Sequence[Sequence[str]], training: Sequence[Sequence[str]]) -> Overlap:
+    """What test windows share with texts of training, wherever in them it stands."""
+    longest = max((len(tokens) for tokens in test), default=0)
+    return Overlap(_shared_pairs(test, _stretches(training, longest)), _longest_runs(test, training))
 
 
 def find_leaks(
     roles: dict[str, Sequence[str]],
     fitted_on: dict[str, Sequence[str]],
-    test: Sequence[Sequence[str]],
-    training: Sequence[Sequence[str]],
+    overlap: Overlap,
+    max_pairs: float,
+    max_words: int,
 ) -> list[str]:
     """Sentences that name every leak: a recording in two roles, an object fitted on test, text seen in training."""
     leaks = []
@@ -33,12 +41,45 @@ def find_leaks(
     for thing, names in fitted_on.items():
         seen = sorted(set(names) & set(roles["test"]))
         leaks += [f"{thing} was fitted on the test recording {name}" for name in seen]
-    share = shared_words(test, training)
     leaks += [
-        f"test window {i} shares {share[i]:.0%} of its word pairs with a training window"
-        for i in np.flatnonzero(share > MAX_SHARED)
+        f"test window {i} shares {overlap.pairs[i]:.0%} of its word pairs with one stretch of training text"
+        for i in np.flatnonzero(overlap.pairs > max_pairs)
+    ]
+    leaks += [
+        f"test window {i} shares {overlap.words[i]} words in a row with training text"
+        for i in np.flatnonzero(overlap.words > max_words)
     ]
     return leaks
+
+
+def _stretches(texts: Sequence[Sequence[str]], length: int) -> list[Sequence[str]]:
+    """Every stretch of ``length`` words lies whole in one of these, twice as long and half overlapping."""
+    step = max(1, length)
+    return [text[start : start + 2 * step] for text in texts for start in range(0, max(1, len(text) - step), step)]
+
+
+def _shared_pairs(test: Sequence[Sequence[str]], training: Sequence[Sequence[str]]) -> Float[np.ndarray, " test"]:
+    wanted = [set(zip(tokens, tokens[1:], strict=False)) for tokens in test]
+    found = [set(zip(tokens, tokens[1:], strict=False)) for tokens in training]
+    vocabulary = {pair: i for i, pair in enumerate(set().union(*wanted, *found))}
+    overlap = _membership(wanted, vocabulary) @ _membership(found, vocabulary).T
+    sizes = np.array([max(1, len(pairs)) for pairs in wanted])
+    return overlap.max(axis=1).toarray().ravel() / sizes if found else np.zeros(len(wanted))
+
+
+def _longest_runs(test: Sequence[Sequence[str]], training: Sequence[Sequence[str]]) -> Int[np.ndarray, " test"]:
+    found = np.zeros(len(test), dtype=int)
+    going, length = list(range(len(test))), 0
+    while going:
+        found[going] = length
+        length += 1
+        seen = {run for text in training for run in _runs(text, length)}
+        going = [i for i in going if any(run in seen for run in _runs(test[i], length))]
+    return found
+
+
+def _runs(tokens: Sequence[str], length: int) -> list[tuple[str, ...]]:
+    return [tuple(tokens[i : i + length]) for i in range(len(tokens) - length + 1)]
 
 
 def _membership(sets: Sequence[set], vocabulary: dict) -> sparse.csr_matrix:

@@ -83,7 +83,8 @@ def train_label_decoder(
     labels = list(language.space.embedding.tokens)
     parts, space = load_blocks(sources, subject, labels, settings)
     split = _split(parts, fold)
-    training = concatenate([part.volumes for part in parts if part.name in split.training])
+    given = [part for part in parts if part.name in split.training]
+    training = concatenate([part.volumes for part in given])
     model = make_label_model(space, language.space.coordinates([[label] for label in labels]), settings).to(place)
     options = settings["selector"]
     history, clock = [], Clock(options["updates"])
@@ -105,7 +106,7 @@ def train_label_decoder(
         "shape": list(space.mask.shape),
         "voxels": np.flatnonzero(space.mask).tolist(),
         "affine": space.affine.tolist(),
-        "fitted_on": {"gates and readout": list(split.training)},
+        "fitted_on": {"gates and readout": [part.name for part in given]},
     }
     save_weights(out, model.state_dict(), facts)
     rate = save_in_volume(model.encoder.gates.rate().detach().cpu().numpy(), space)

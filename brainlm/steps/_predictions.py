@@ -46,3 +46,22 @@ def text_features(
     features = np.concatenate([parts, np.broadcast_to(length, (*parts.shape[:2], 1))], axis=2)
     device = next(language.decoder.parameters()).device
     return torch.as_tensor(features, dtype=torch.float32, device=device)
+
+
+@torch.inference_mode()
+def text_nats(
+    language: Language,
+    parts: Float[np.ndarray, "windows parts coordinates"],
+    characters: Float[np.ndarray, " windows"],
+    texts: list[str],
+) -> Float[np.ndarray, " windows"]:
+    """Minus log-probability (nats) of each text, its end included, to the decoder; NaN if longer than it can write."""
+    decoder = language.decoder
+    features = text_features(language, parts, characters)
+    nats = np.full(len(texts), np.nan)
+    fits = np.flatnonzero([len(text) < decoder.longest for text in texts])
+    for few in np.split(fits, range(32, len(fits), 32)):
+        if few.size:
+            numbers = decoder.alphabet.batch([texts[i] for i in few]).to(features.device)
+            nats[few] = -decoder.log_likelihood(numbers, features[few]).cpu().numpy()
+    return nats

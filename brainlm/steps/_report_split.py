@@ -26,8 +26,8 @@ def split_section(section: Section, units: list[Path], unit_facts: list[dict], l
     )
     if not labels:
         section.add_text(
-            "Test windows that share more than half of their word pairs with a training window stop the scoring, so "
-            "none does. Timing of the decoded text comes from the brain."
+            "A test window that stands in the text of training, validation or the language model stops the scoring, "
+            "unless leaks were allowed: then a stamp is above. Timing of the decoded text comes from the brain."
         )
     columns = ["fold", "role", "recordings", "names"]
     table = pd.DataFrame(roles, columns=columns)

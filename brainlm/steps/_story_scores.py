@@ -10,28 +10,27 @@ import torch
 from scipy.stats import false_discovery_control
 
 from brainlm.decoding import identification as ident
-from brainlm.decoding.audit import find_leaks
 from brainlm.decoding.bertscore import bertscore
 from brainlm.decoding.controls import filler_text, fit_ridge, phase_randomized, rate_scores
 from brainlm.decoding.metrics import Texts, content_words, distinct_2, each_pair, known_words, pair_metrics, similarity
 from brainlm.decoding.statistics import bootstrap_interval, make_blocks, measure_gain
-from brainlm.decoding.windows import StoryRun, Timing, brain_windows, separate_starts, usable_starts, window_tokens
+from brainlm.decoding.windows import StoryRun, Timing, brain_windows, separate_starts, usable_starts
 from brainlm.errors import DataError
 from brainlm.io.language import read_text
 from brainlm.io.store import load_json, load_table
 from brainlm.io.text_model import load_text_model
 from brainlm.steps._language import Language
-from brainlm.steps._predictions import Predictions, predict
+from brainlm.steps._predictions import Predictions, predict, text_nats
 from brainlm.steps._runs import (
     Sources,
     load_confounds,
     load_model,
     load_runs,
-    load_tokens,
     load_window_tokens,
     make_timing,
     part_targets,
 )
+from brainlm.steps._split_audit import audit_stories
 from brainlm.steps.decode import write_texts
 from brainlm.steps.train_decoder import fit_stories
 from brainlm.stimuli.embeddings import join_tokens, tokenize
@@ -69,8 +68,8 @@ def score_stories(
     split = load_json(units[0] / "split.json")
     runs = load_runs(sources, split["test"], space, language.space, timing, facts["subjects"])
     test = _gather(sources, runs, timing)
+    stamp, overlap = audit_stories(sources, split, facts, test.true.tokens, settings)
     training = load_runs(sources, split["training"], space, language.space, timing, facts["subjects"])
-    _audit(sources, split, training, test, timing, facts)
     predicted = [
         predict(model, brain_windows(run, usable_starts(run, timing), timing), run.subject, timing) for run in runs
     ]
@@ -85,10 +84,16 @@ def score_stories(
         )
         texts["noise_train_test"] = write_texts(language, _stack(said, "parts"), _stack(said, "characters"), settings)
     rows += scorer.text_rows(texts)
+    rows += scorer.likelihood_rows(predicted)
+    rows += [
+        {"decoder": "reference", "metric": f"shared_{name}", "value": float(found.max()), "n": len(found)}
+        for name, found in (("pairs", overlap.pairs), ("words", overlap.words))
+    ]
     if settings["evaluation"]["text_model"]:
         rows += scorer.context_rows(texts, Path(settings["evaluation"]["text_model"]), place)
     minutes = sum(len(run.series) for run in training) * timing.t_r / 60
     base = {"minutes": minutes, "window_s": timing.steps * timing.t_r, "candidates": len(test.story)}
+    base |= {"leak_stamp": stamp}
     return [base | row for row in rows]
 
 
@@ -150,6 +155,23 @@ class _Scorer:
             rows.append(self._row(decoder, "known_words", known_words(written.tokens, set(self.language.shares))))
         rows.append({"decoder": "reference", "metric": "distinct_2", "value": distinct_2(test.true.tokens)})
         return [*rows, self._gain_row(headline)]
+
+    def likelihood_rows(self, predicted: list[Predictions]) -> list[dict]:
+        """How likely the true text is to the decoder, with and without brain: nats a character, bits a window.
+
+        A test text that the language model knows shows in few nats without brain.
+        """
+        at = [steps - steps[0] for steps in self.test.steps]
+        parts = np.concatenate([said.parts[rows] for said, rows in zip(predicted, at, strict=True)])
+        characters = np.concatenate([said.characters[rows] for said, rows in zip(predicted, at, strict=True)])
+        strings = self.test.true.strings
+        given, alone = (text_nats(self.language, said, characters, strings) for said in (parts, np.zeros_like(parts)))
+        lengths = np.array([len(text) + 1 for text in strings])  # with the end mark
+        return [
+            self._row("brainlm", "nats_per_character", given / lengths),
+            self._row("lm_only", "nats_per_character", alone / lengths),
+            self._row("brainlm", "bits_per_window", (alone - given) / np.log(2)),
+        ]
 
     def context_rows(self, texts: dict[str, list[str]], folder: Path, place: torch.device) -> list[dict]:
         """BERTScore of every decoder's text by the language model in ``folder``."""
@@ -235,18 +257,6 @@ def _gather(sources: Sources, runs: list[StoryRun], timing: Timing) -> Test:
         np.concatenate([run.coordinates[starts] for run, starts in zip(runs, steps, strict=True)]),
         np.array([len(window) for window in tokens]),
     )
-
-
-def _audit(sources, split: dict, training: list[StoryRun], test: Test, timing: Timing, facts: dict) -> None:
-    window_s = timing.steps * timing.t_r
-    seen = []
-    for story in sorted({run.story for run in training}):
-        said = load_tokens(sources.stimuli / f"{story}_words.tsv")
-        seen += [window_tokens(said, start, window_s) for start in np.arange(0, said["onset"].max(), window_s)]
-    roles = {role: split[role] for role in ("training", "validation", "test")}
-    leaks = find_leaks(roles, facts["fitted_on"], test.true.tokens, seen)
-    if leaks:
-        raise DataError(f"sub-{facts['subject']} {facts['protocol']}: {len(leaks)} leaks: {leaks[0]}. Mend splits:.")
 
 
 def _control_texts(

@@ -39,6 +39,7 @@ from brainlm.steps._runs import (
     save_in_volume,
     story_rows,
 )
+from brainlm.steps._split_audit import check_alphabet
 from brainlm.training.devices import resolve_device
 
 logger = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ def train_decoder(
     space = common_space(sources, [*split.training, *split.validation, *split.test])
     subjects = sorted(set(_subjects(sources, split.training)))
     language = load_language(language_model)
+    check_alphabet(sources, [*split.training, *split.validation, *split.test], language.decoder.alphabet)
     training = load_runs(sources, split.training, space, language.space, timing, subjects)
     validation = load_runs(sources, split.validation, space, language.space, timing, subjects)
     runs = digest_runs([*training, *validation])
@@ -103,14 +105,11 @@ def train_decoder(
         "part_errors": fitted.part_errors,
         **fitted.facts,
         "chosen": {name: asdict(tried[0]) for name, tried in fitted.choices.items()},
-        "fitted_on": {
-            "gates and readout": list(split.training),
-            "number of voxels and penalty": list(split.validation),
-        },
+        "fitted_on": fitted.fitted_on,
     }
     if adapter is not None:
         facts |= {"adapter": adapter.nats}
-        facts["fitted_on"]["adapter of the decoder"] = list(split.validation)
+        facts["fitted_on"]["adapter of the decoder"] = recordings(validation)
     save_unit(out, fitted, adapter, space, facts, split)
     checkpoint.remove()
 
@@ -124,6 +123,7 @@ class Fitted:
     choices: dict[str, list[Choice]]
     part_errors: dict[float, float]  # mean squared error on validation windows by penalty
     facts: dict
+    fitted_on: dict[str, list[str]]  # recordings that each fitted thing was given
 
 
 def fit_stories(
@@ -160,7 +160,13 @@ def fit_stories(
     )
     errors = fit_parts(model, *told, timing)
     logger.info("parts of windows read with errors (variance 1) %s", {p: round(e, 3) for p, e in errors.items()})
-    return Fitted(model, history, choices, errors, facts)
+    fitted_on = {"gates and readout": recordings(training), "number of voxels and penalty": recordings(validation)}
+    return Fitted(model, history, choices, errors, facts, fitted_on)
+
+
+def recordings(runs: list[StoryRun]) -> list[str]:
+    """Names of the recordings of ``runs``."""
+    return [run.recording for run in runs]
 
 
 def encoder_options(settings: dict, subjects: int) -> dict:
