@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from brainlm.figures.style import ACCENT, FAINT, INK, SOFT, make_panels, name_panel, plain_words, series_styles
 
-REFERENCES = ("upper_bound", "wrong_subject")  # no controls: they see more than a decoder may
+REFERENCES = ("upper_bound", "wrong_subject", "ridge_retrieval")  # no controls: they see a brain, or the truth
 BESIDE = 0.15  # minutes that lines stand apart, so that their intervals do not hide each other
 
 

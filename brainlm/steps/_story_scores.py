@@ -1,7 +1,5 @@
 """Scores of decoded stories: identification, decoded text, controls and the gain."""
 
-from copy import deepcopy
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -11,49 +9,25 @@ from scipy.stats import false_discovery_control
 
 from brainlm.decoding import identification as ident
 from brainlm.decoding.bertscore import bertscore
-from brainlm.decoding.controls import filler_text, fit_ridge, phase_randomized, rate_scores
+from brainlm.decoding.controls import rate_scores
 from brainlm.decoding.metrics import Texts, content_words, distinct_2, each_pair, known_words, pair_metrics, similarity
 from brainlm.decoding.statistics import bootstrap_interval, make_blocks, measure_gain
-from brainlm.decoding.windows import StoryRun, Timing, brain_windows, separate_starts, usable_starts
+from brainlm.decoding.windows import Timing, brain_windows, usable_starts
 from brainlm.errors import DataError
-from brainlm.io.language import read_text
 from brainlm.io.store import load_json, load_table
 from brainlm.io.text_model import load_text_model
+from brainlm.steps._control_texts import control_texts, noise_trained_texts
 from brainlm.steps._language import Language
 from brainlm.steps._predictions import Predictions, predict, text_nats
-from brainlm.steps._runs import (
-    Sources,
-    load_confounds,
-    load_model,
-    load_runs,
-    load_window_tokens,
-    make_timing,
-    part_targets,
-)
+from brainlm.steps._runs import Sources, load_model, load_runs, make_timing
 from brainlm.steps._split_audit import audit_stories
-from brainlm.steps.decode import write_texts
-from brainlm.steps.train_decoder import fit_stories
-from brainlm.stimuli.embeddings import join_tokens, tokenize
+from brainlm.steps._story_test import Test, gather_test
+from brainlm.stimuli.embeddings import tokenize
 
 SMALLER_IS_BETTER = ("cer", "wer")
 HEADLINE = "content_word_recall"
+NO_CONTROLS = ("brainlm", "upper_bound", "ridge_retrieval")  # they see the brain, or the truth
 TESTED = ("cer", "wer", HEADLINE)  # metrics of text that get a p of their own
-
-
-@dataclass(frozen=True)
-class Test:
-    """All test windows of one unit, story after story."""
-
-    runs: list[StoryRun]
-    steps: list[np.ndarray]  # starts of each story's windows
-    story: np.ndarray  # number of each window's story
-    true: Texts
-    coordinates: np.ndarray  # of the true texts
-    lengths: np.ndarray  # tokens
-
-    def rows(self, number: int) -> np.ndarray:
-        """Windows of one story."""
-        return np.flatnonzero(self.story == number)
 
 
 def score_stories(
@@ -67,22 +41,26 @@ def score_stories(
     model.to(place)
     split = load_json(units[0] / "split.json")
     runs = load_runs(sources, split["test"], space, language.space, timing, facts["subjects"])
-    test = _gather(sources, runs, timing)
+    test = gather_test(sources, runs, timing)
     stamp, overlap = audit_stories(sources, split, facts, test.true.tokens, settings)
-    training = load_runs(sources, split["training"], space, language.space, timing, facts["subjects"])
+    training, validation = (
+        load_runs(sources, split[role], space, language.space, timing, facts["subjects"])
+        for role in ("training", "validation")
+    )
     predicted = [
         predict(model, brain_windows(run, usable_starts(run, timing), timing), run.subject, timing) for run in runs
     ]
     scorer = _Scorer(test, timing, settings, seed, language)
-    rows = scorer.identification_rows(predicted, load_table(units[0] / "decoded.tsv")["decoded"].fillna("").tolist())
-    texts = _control_texts(sources, test, timing, model, training, predicted, units[0], language, settings, seed)
+    decoded = load_table(units[0] / "decoded.tsv")["decoded"].fillna("").tolist()
+    rows = scorer.identification_rows(predicted, decoded)
+    texts = control_texts(
+        sources, test, timing, model, training, validation, predicted, decoded, language, settings, seed
+    )
     if settings["evaluation"]["noise_train_test"]:
-        validation = load_runs(sources, split["validation"], space, language.space, timing, facts["subjects"])
-        noise = [_all_noisy(part, seed + k) for k, part in enumerate((training, validation, runs))]
-        said = _trained_on_noise(
-            sources, noise, test, space, timing, language, facts["subjects"], settings, seed, place
+        parts = (training, validation, runs)
+        texts["noise_train_test"] = noise_trained_texts(
+            sources, parts, test, space, timing, language, facts["subjects"], settings, seed, place
         )
-        texts["noise_train_test"] = write_texts(language, _stack(said, "parts"), _stack(said, "characters"), settings)
     rows += scorer.text_rows(texts)
     rows += scorer.likelihood_rows(predicted)
     rows += [
@@ -183,7 +161,7 @@ class _Scorer:
         ]
 
     def _gain_row(self, headline: dict[str, np.ndarray]) -> dict:
-        controls = {name: values for name, values in headline.items() if name not in ("brainlm", "upper_bound")}
+        controls = {name: values for name, values in headline.items() if name not in NO_CONTROLS}
         window_s = self.timing.steps * self.timing.t_r
         gain = measure_gain(headline["brainlm"], controls, self.test.story, window_s, self.seed)
         return {
@@ -242,131 +220,3 @@ class _Scorer:
             "n_null": len(null.draws),
             "p_smallest": smallest,
         }
-
-
-def _gather(sources: Sources, runs: list[StoryRun], timing: Timing) -> Test:
-    steps = [separate_starts(run, timing) for run in runs]
-    tokens = []
-    for run, starts in zip(runs, steps, strict=True):
-        tokens += load_window_tokens(sources, run, starts, timing)
-    return Test(
-        runs,
-        steps,
-        np.repeat(np.arange(len(runs)), [len(starts) for starts in steps]),
-        Texts([join_tokens(window) for window in tokens], tokens),
-        np.concatenate([run.coordinates[starts] for run, starts in zip(runs, steps, strict=True)]),
-        np.array([len(window) for window in tokens]),
-    )
-
-
-def _control_texts(
-    sources,
-    test: Test,
-    timing: Timing,
-    model,
-    training,
-    predicted: list,
-    unit: Path,
-    language: Language,
-    settings,
-    seed,
-) -> dict[str, list[str]]:
-    """The decoder's text and every control's, window by window."""
-    decoded = load_table(unit / "decoded.tsv")["decoded"].fillna("").tolist()
-    at = [steps - steps[0] for steps in test.steps]
-    length = np.concatenate([said.characters[rows] for said, rows in zip(predicted, at, strict=True)])
-    n_parts = language.decoder.parts
-    truth = [part_targets(sources, *pair, timing, language.space, n_parts).coordinates for pair in _pairs_of(test)]
-    true_parts = np.concatenate(truth)
-
-    def write(parts: np.ndarray, characters: np.ndarray) -> list[str]:
-        return write_texts(language, parts, characters, settings)
-
-    text = [token for line in read_text(sources.bids_root / settings["decoder"]["text"]) for token in tokenize(line)]
-    ngrams, alphabet = deepcopy(language.decoder.ngrams).cpu(), language.decoder.alphabet
-    mean = [predict(model, _mean_windows(run, steps, timing), run.subject, timing) for run, steps in _pairs_of(test)]
-    noise = [
-        predict(model, brain_windows(_noisy(run, seed + k), steps, timing), run.subject, timing)
-        for k, (run, steps) in enumerate(_pairs_of(test))
-    ]
-    return {
-        "brainlm": decoded,
-        "lm_only": write(np.zeros_like(true_parts), length),
-        "shifted": _by_story(test, decoded, lambda rows: np.roll(rows, len(rows) // 2)),
-        "other_story": _other_story(test, decoded),
-        "mean_response": write(_stack(mean, "parts"), _stack(mean, "characters")),
-        "noise_test": write(_stack(noise, "parts"), _stack(noise, "characters")),
-        "filler": [join_tokens(filler_text(text, float(n))) for n in length],
-        "ngram": [ngrams.write(alphabet, round(float(n)), seed + i) for i, n in enumerate(length)],
-        "confounds": write(_confound_parts(sources, test, training, timing, language), length),
-        "upper_bound": write(true_parts, length),
-    }
-
-
-def _pairs_of(test: Test) -> list[tuple[StoryRun, np.ndarray]]:
-    return list(zip(test.runs, test.steps, strict=True))
-
-
-def _stack(said: list, name: str) -> np.ndarray:
-    return np.concatenate([getattr(part, name) for part in said])
-
-
-def _mean_windows(run: StoryRun, steps: np.ndarray, timing: Timing) -> np.ndarray:
-    mean = brain_windows(run, steps, timing).mean(axis=0, keepdims=True)
-    return np.repeat(mean, len(steps), axis=0)
-
-
-def _noisy(run: StoryRun, seed: int) -> StoryRun:
-    return replace(run, series=phase_randomized(np.asarray(run.series), seed))
-
-
-def _all_noisy(runs: list[StoryRun], seed: int) -> list[StoryRun]:
-    return [_noisy(run, 1000 * seed + k) for k, run in enumerate(runs)]
-
-
-def _trained_on_noise(
-    sources, noise: list[list[StoryRun]], test: Test, space, timing, language, subjects, settings, seed, place
-) -> list[Predictions]:
-    """What a model says trained, validated and tested on noise with the brain's spectra (Jo et al. 2024)."""
-    training, validation, runs = noise
-    torch.manual_seed(seed)
-    fitted = fit_stories(sources, training, validation, space, timing, language, subjects, settings, seed, place)
-    pairs = zip(runs, test.steps, strict=True)
-    return [
-        predict(fitted.model.eval(), brain_windows(run, steps, timing), run.subject, timing) for run, steps in pairs
-    ]
-
-
-def _by_story(test: Test, texts: list[str], order) -> list[str]:
-    return [texts[i] for k in range(len(test.runs)) for i in order(test.rows(k))]
-
-
-def _other_story(test: Test, texts: list[str]) -> list[str]:
-    """The text decoded from another test story at the same place; with one story only, its other half."""
-    n = len(test.runs)
-    if n == 1:
-        return _by_story(test, texts, lambda rows: np.roll(rows, len(rows) // 3))
-    others = [test.rows((k + 1) % n) for k in range(n)]
-    return [texts[others[k][i % len(others[k])]] for k in range(n) for i in range(len(test.rows(k)))]
-
-
-def _confound_parts(sources, test: Test, training: list[StoryRun], timing: Timing, language: Language) -> np.ndarray:
-    """Contents of parts predicted by ridge from confounds alone (movement; eyes, muscles), fitted on training."""
-
-    def inputs(run: StoryRun, steps: np.ndarray) -> np.ndarray:
-        table = load_confounds(sources, run, timing)
-        scaled = (table - table.mean()) / table.std().replace(0, 1)
-        series = replace(run, series=scaled.to_numpy())
-        return brain_windows(series, steps, timing).reshape(len(steps), -1)
-
-    starts = [usable_starts(run, timing) for run in training]
-    space, n_parts = language.space, language.decoder.parts
-    x = np.concatenate([inputs(run, steps) for run, steps in zip(training, starts, strict=True)])
-    wanted = [
-        part_targets(sources, run, steps, timing, space, n_parts).coordinates
-        for run, steps in zip(training, starts, strict=True)
-    ]
-    y = np.concatenate(wanted).reshape(len(x), -1)
-    weights, intercept = fit_ridge(x, y, penalty=float(len(x)))
-    said = np.concatenate([inputs(run, steps) for run, steps in _pairs_of(test)]) @ weights + intercept
-    return said.reshape(len(said), n_parts, -1)

@@ -11,6 +11,7 @@ from brainlm.decoding.metrics import (
     distinct_2,
     each_pair,
     known_words,
+    meteor,
     pair_metrics,
     similarity,
     word_error_rate,
@@ -90,3 +91,15 @@ def test_holm_by_hand_and_holds_its_family_wise_error():
     random = np.random.default_rng(0)
     wrong = [np.nanmin(holm(random.uniform(size=8))) < 0.05 for _ in range(2000)]
     assert stats.binomtest(sum(wrong), 2000, 0.05).pvalue > 0.01
+
+
+def test_meteor_is_its_definition():
+    """Banerjee & Lavie 2005: 10 P R / (R + 9 P) times 1 - 0.5 (runs / matches)^3."""
+    true = ["the", "cat", "sat", "on", "the", "mat"]
+    assert meteor(true, true) == pytest.approx(1 - 0.5 / 6**3)
+    assert meteor(["on", "the", "mat", "sat", "the", "cat"], true) == pytest.approx(
+        1 - 0.5 * (3 / 6) ** 3
+    )  # three runs
+    assert meteor(["the", "cat"], true) == pytest.approx(10 * (2 / 6) / (2 / 6 + 9) * (1 - 0.5 / 2**3))
+    assert meteor(["the", "the", "the"], ["the"]) == pytest.approx(10 / 3 / (1 + 9 / 3) * 0.5)  # each word once
+    assert meteor([], true) == meteor(["dog"], true) == 0

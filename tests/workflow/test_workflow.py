@@ -314,7 +314,10 @@ def check_planted_leaks(study, folder):
         "has 2 roles": ("split.json", {"training": [training, test]}),
         "scaler was fitted on the test recording": ("model.json", {"fitted_on": {"scaler": [training, test]}}),
         "alignment was fitted on the test recording": ("model.json", {"fitted_on": {"alignment": [test]}}),
-        "100% of its word pairs with one stretch of training text": ("split.json", {}),  # the test story tells the training story
+        "100% of its word pairs with one stretch of training text": (
+            "split.json",
+            {},
+        ),  # the test story tells the training story
     }
     settings = json.loads((results / "config.json").read_text())
     for k, (message, (name, change)) in enumerate(leaks.items()):
