@@ -94,8 +94,8 @@ def _components(ica: dict) -> list[str]:
     ]
 
 
-def decoding_method(kind: str) -> str:
-    """Selector, decoder and their tests, for stories or labels."""
+def decoding_method(kind: str, min_lag_s: float) -> str:
+    """Selector, decoder and their tests, for stories or labels; shifts are at least ``min_lag_s``."""
     selector = (
         "Voxel selection: one gate a voxel passes the response or replaces it by noise; training pays for every nat "
         "that passes (Schulz et al. 2020)."
@@ -115,7 +115,7 @@ def decoding_method(kind: str) -> str:
         "the predicted content and length, character n-grams (Witten & Bell 1991) and a vocabulary adapted to the "
         "content (Kneser et al. 1997), all learned from text alone; of several texts drawn for a window, the one most "
         "like the others is kept (Kumar & Byrne 2004). p of ranks: the brain shifted circularly against each test "
-        "story by random lags of at least 30 s, decoder fixed, p = (k + 1) / (n + 1) (Phipson & "
+        f"story by random lags of at least {min_lag_s:g} s, decoder fixed, p = (k + 1) / (n + 1) (Phipson & "
         "Smyth 2010). p of the gain: signs of whole blocks of windows flipped. Intervals: whole blocks drawn with "
         "replacement; the best control is taken anew in each draw."
     )

@@ -118,7 +118,7 @@ def methods_section(results: Path, subjects: list[str], kinds: set[str], rsa: pd
     if has_eeg:
         section.add_text(methods.eeg_method(load_json(results / "config.json")["eeg"]))
     for kind in sorted(kinds):
-        section.add_text(methods.decoding_method(kind))
+        section.add_text(methods.decoding_method(kind, load_json(results / "config.json")["evaluation"]["min_lag_s"]))
     if not rsa.empty:
         first = rsa.iloc[0]
         section.add_text(methods.rsa_method(first["measure"], first["comparison"], str(first["correction"])))

@@ -139,8 +139,9 @@ def _adaptation_sections(decoding: pd.DataFrame) -> list[Section]:
     rows["minutes_own"] = [0.0 if name == "zero_shot" else minutes_of(name, 0.0) for name in rows["protocol"]]
     rows["label"] = _labels(rows, protocols=False)
     section = Section("Adaptation")
-    alt = "Gain and ranks over the minutes of the subject's own runs that were learned beside everybody else's"
-    caption = f"{alt}; 0: zero-shot. Bars: 95 % intervals; dashes: no gain, or chance."
+    alt = "Gain and ranks over the minutes of the subject's own runs that were given beside everybody else's"
+    told = "whole runs up to that, some of them for validation; 0: zero-shot"
+    caption = f"{alt} ({told}). Bars: 95 % intervals; dashes: no gain, or chance."
     section.add_plot(draw_adaptation(rows, list(CURVES), 0.5), "adaptation", alt, caption, rows[CURVE_COLUMNS])
     return [section]
 

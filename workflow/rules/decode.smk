@@ -20,6 +20,9 @@ SCORED = (
     "evaluation.n_permutations",
     "evaluation.min_lag_s",
     "evaluation.noise_train_test",
+    "evaluation.max_shared_pairs",
+    "evaluation.max_shared_words",
+    "evaluation.allow_leaks",
     "evaluation.text_model",
 )
 UNIT = f"{RESULTS}/{UNIT}"
