@@ -37,6 +37,7 @@ class EquilibriumPropagation(LearningRule):
         self.free_steps, self.nudged_steps, self.nudge = free_steps, nudged_steps, nudge
         self.nudging = choose("nudging", nudging, ["symmetric", "one_sided"])
         self.loss_name, self.loss = loss, choose_loss(loss)
+        self.deviations = f"{type(self).deviations}; lowers {loss.replace('_', ' ')}"
 
     def assign_gradients(self, network, x, y):
         if len(network) == 1:

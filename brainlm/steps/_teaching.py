@@ -128,7 +128,9 @@ def teach(teaching: Teaching, lesson: Lesson, tried: str) -> Learner:
     except FloatingPointError as error:
         learner.fault = f"{teaching.learning_rule}, {_broken_layer(learner.network, lesson)}: {error}"
     if not learner.fault and not all(torch.isfinite(p).all() for p in learner.network.parameters()):
-        learner.fault = f"{teaching.learning_rule}, {_broken_layer(learner.network, lesson)}: after the last update."
+        learner.fault = (
+            f"{teaching.learning_rule}, {_broken_layer(learner.network, lesson)}: after update {total}, the last."
+        )
     return learner
 
 

@@ -3,6 +3,8 @@
 import gc
 import math
 import resource
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -95,10 +97,11 @@ def test_the_update_of_stdp_is_its_equation():
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the resident memory from /proc")
 def test_memory_stays_flat_over_twenty_networks():
     """Property 40."""
 
-    def peak():
+    def resident():
         for _ in range(20):
             network, x, y = spiking(torch.float32, n_steps=30, hidden=[200])
             rule = make_rule("stdp", network, x)
@@ -106,11 +109,12 @@ def test_memory_stays_flat_over_twenty_networks():
                 gradients(rule, network, x, y)
             del network, rule
         gc.collect()
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        pages = int(Path("/proc/self/statm").read_text().split()[1])  # as it is now: a peak may lie in what ran before
+        return pages * resource.getpagesize()
 
-    peak()
-    before = peak()
-    assert peak() <= 1.02 * before
+    resident()
+    before = resident()
+    assert resident() <= 1.02 * before
 
 
 def test_a_unit_without_leak_fires_in_proportion_to_a_constant_drive():
