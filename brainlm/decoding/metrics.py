@@ -110,7 +110,7 @@ def pair_metrics(content: set[str]) -> dict[str, Callable[[Texts, int, Texts, in
         "wer": lambda d, i, t, j: word_error_rate(d.tokens[i], t.tokens[j]),
         "bleu1": lambda d, i, t, j: bleu(d.tokens[i], t.tokens[j], 1),
         "bleu4": lambda d, i, t, j: bleu(d.tokens[i], t.tokens[j], 4),
-        "meteor": lambda d, i, t, j: meteor(d.tokens[i], t.tokens[j]),
+        "meteor_exact": lambda d, i, t, j: meteor(d.tokens[i], t.tokens[j]),
         "content_word_recall": lambda d, i, t, j: content_word_recall(d.tokens[i], t.tokens[j], content),
     }
 

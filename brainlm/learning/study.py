@@ -15,6 +15,7 @@ TEACHING = (  # of `learning_rules` and `tuned`: how a network is taught, apart 
     *("learning_rate", "rule_learning_rate", "readout_learning_rate", "momentum", "optimizer", "decay"),
     *("passes", "batch_size", "inputs"),
 )
+SHARED = ("optimizer", "momentum", "decay", "passes", "batch_size", "inputs", "sizes")  # by all rules in `matched`
 CHOICES = {
     "optimizer": ["sgd", "adamw"],
     "decay": ["none", "linear"],
@@ -77,6 +78,12 @@ def _refusals(rule: str, protocol: str, learning: dict, networks: dict) -> dict[
             choose(f"{name} of learning rule {rule}", told[name], allowed)
     for size in told.get("sizes", {}):
         choose(f"size of learning rule {rule}", size, sorted({key for name in networks for key in _sizes(name)}))
+    own = [name for name in SHARED if name in told and protocol == "matched"]
+    if own:
+        raise ConfigError(
+            f"learning.learning_rules.{rule}: in protocol matched expected learning rates and the rule's own options, "
+            f"got {own[0]}, which is the same for every rule. Write learning: {{{own[0]}: ...}}, or put it under tuned."
+        )
     options = {name: value for name, value in told.items() if name not in (*TEACHING, "sizes")}
     tried = {name: values[0] for name, values in (learning["search"]["options"].get(rule) or {}).items()}
     found = {}

@@ -143,6 +143,8 @@ STUDY = SETTINGS | {"networks": ["mlp"], "learning_rules": {"backprop": {}}, "pr
         ({"tuned": {"backprob": {}}}, "Unknown learning rule of learning.tuned 'backprob'; did you mean 'backprop'"),
         ({"learning_rules": {"backprop": {"optimizer": "adam"}}}, "Unknown optimizer of learning rule backprop 'adam'"),
         ({"learning_rules": {"backprop": {"sizes": {"hiden": [3]}}}}, "backprop 'hiden'; did you mean 'hidden'"),
+        ({"learning_rules": {"backprop": {"passes": 3}}}, "got passes, which is the same for every rule"),
+        ({"learning_rules": {"backprop": {"sizes": {"hidden": [3]}}}}, "got sizes, which is the same for every rule"),
         ({"search": {"options": {"ojja": {}}}}, "learning.search.options 'ojja'; did you mean 'oja'"),
         ({"search": {"factors": [1], "options": {"backprop": {"los": [1]}}, "trials": 1}}, "did you mean 'loss'"),
     ],
