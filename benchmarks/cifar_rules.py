@@ -65,7 +65,7 @@ NOTE = (
 def usual(name: str) -> dict:
     """The row's settings on MNIST in the words of the config."""
     case = CASES[name]
-    how = {key: value for key, value in (USUAL | case.training).items() if key not in ("passes", "raw")}
+    how = {key: value for key, value in (USUAL | case.training).items() if key != "passes"}
     how = {RATES.get(key, key): value for key, value in how.items()} | {"decay": "linear"}
     how["optimizer"] = "adamw" if how["optimizer"] == "adam" else "sgd"
     sizes = {key: value for key, value in case.network.items() if key == "nonlinearity"}

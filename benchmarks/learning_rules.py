@@ -39,33 +39,34 @@ SETTINGS = {  # name: network, stimulus, batch, sizes
 ROUNDS = 4  # of all rules and of the floor's parts in turn, as other work on the machine comes and goes
 STEPS = 20  # of inference, as the rules' own default
 # Products an update: forward through the first layer and through the others, back through the others, outer products of
-# all layers; doubled stimuli count double. Small extras (classifiers, feedback to 10 outputs) are no part of the floor.
+# the first layer and of the others (learned feedback and inverses have none at the first); doubled stimuli count
+# double. Small extras (classifiers, feedback to 10 outputs) are no part of the floor.
 COUNTS = {
-    "backprop": (1, 1, 1, 1),
-    "feedback_alignment": (1, 1, 1, 1),
-    "sign_symmetry": (1, 1, 1, 1),
-    "kolen_pollack": (1, 1, 1, 1),
-    "dendritic_localized_learning": (1, 1, 1, 2),
-    "direct_feedback_alignment": (1, 1, 0, 1),
-    "target_propagation": (1, 2, 2, 2),
-    "difference_target_propagation": (1, 2, 3, 2),
-    "predictive_coding": (1, STEPS + 1, STEPS, 1),
-    "fixed_prediction_coding": (1, 1, STEPS, 1),
-    "incremental_predictive_coding": (STEPS, STEPS, STEPS, STEPS),
-    "equilibrium_propagation": (1, STEPS, STEPS, 2),
-    "forward_forward": (2, 2, 0, 2),
-    "local_losses": (1, 1, 0, 1),
-    "weight_perturbation": (2, 2, 0, 0),
-    "node_perturbation": (1, 2, 0, 1),
-    "forward_gradient": (1, 2, 0, 1),
-    "oja": (1, 1, 0, 1),
-    "softhebb": (1, 1, 0, 1),
-    "supervised_hebbian": (1, 1, 0, 1),
-    "untrained": (1, 1, 0, 0),
-    "surrogate_gradient": (1, 1, 1, 1),
-    "spiking_conversion": (1, 1, 1, 1),
-    "stdp": (1, 1, 0, 2),
-    "reward_stdp": (1, 1, 0, 0),
+    "backprop": (1, 1, 1, 1, 1),
+    "feedback_alignment": (1, 1, 1, 1, 1),
+    "sign_symmetry": (1, 1, 1, 1, 1),
+    "kolen_pollack": (1, 1, 1, 1, 1),
+    "dendritic_localized_learning": (1, 1, 1, 1, 2),
+    "direct_feedback_alignment": (1, 1, 0, 1, 1),
+    "target_propagation": (1, 2, 2, 1, 2),
+    "difference_target_propagation": (1, 2, 3, 1, 2),
+    "predictive_coding": (1, STEPS + 1, STEPS, 1, 1),
+    "fixed_prediction_coding": (1, 1, STEPS, 1, 1),
+    "incremental_predictive_coding": (STEPS, STEPS, STEPS, STEPS, STEPS),
+    "equilibrium_propagation": (1, STEPS, STEPS, 1, 2),
+    "forward_forward": (2, 2, 0, 2, 2),
+    "local_losses": (1, 1, 0, 1, 1),
+    "weight_perturbation": (2, 2, 0, 0, 0),
+    "node_perturbation": (1, 2, 0, 1, 1),
+    "forward_gradient": (1, 2, 0, 1, 1),
+    "oja": (1, 1, 0, 1, 1),
+    "softhebb": (1, 1, 0, 1, 1),
+    "supervised_hebbian": (1, 1, 0, 1, 1),
+    "untrained": (1, 1, 0, 0, 0),
+    "surrogate_gradient": (1, 1, 1, 1, 1),
+    "spiking_conversion": (1, 1, 1, 1, 1),
+    "stdp": (1, 1, 0, 2, 2),
+    "reward_stdp": (1, 1, 0, 0, 0),
 }
 EXTRAS = {  # of hidden layers
     "oja": "compete",
@@ -132,12 +133,13 @@ def compete(linear: torch.nn.Module, drive: torch.Tensor) -> torch.Tensor:
 
 def floor(rule: str, layers: list[dict[str, float]]) -> float:
     """Seconds of the rule's own products, each with an elementwise pass at its layer, and of its extras."""
-    first, others, back, outers = COUNTS[rule]
+    first, others, back, outer_first, outers = COUNTS[rule]
     total = first * (layers[0]["forward"] + layers[0]["pass"])
     for layer in layers[1:]:
         total += others * (layer["forward"] + layer["pass"]) + back * (layer["back"] + layer["pass"])
+        total += outers * (layer["outer"] + layer["pass"])
     total += sum(layer[EXTRAS[rule]] for layer in layers[:-1]) if rule in EXTRAS else 0.0
-    return total + outers * sum(layer["outer"] + layer["pass"] for layer in layers)
+    return total + outer_first * (layers[0]["outer"] + layers[0]["pass"])
 
 
 def measure(setting: str, rules: list[str], seconds: float) -> list[dict]:
