@@ -12,7 +12,7 @@ from brainlm.workflow import NETWORK
 COLUMNS = [
     *("dataset", "network", "learning_rule", "protocol", "seed", "status", "accuracy", "accuracy_untrained"),
     *("difference_low", "chance", "readout", "updates", "settings", "trials", "matched_update", "matched_validation"),
-    *("fault", "vectors", "deviations"),
+    *("fine_tune", "fault", "vectors", "deviations"),
 ]
 NAMES = ["network", "learning_rule", "protocol", "seed"]
 COSTS = ["seconds_per_update", "ratio_to_backprop", "update_mb", "memory_to_backprop"]

@@ -109,6 +109,7 @@ def _findings(teaching: Teaching, learner: Learner, lesson: Lesson) -> dict:
         "accuracy_untrained": float(reference.mean()),
         "difference_low": bound,
         "readout": learner.rule.readout,
+        "fine_tune": {True: "yes", False: "no"}.get(getattr(learner.rule, "fine_tune", None), np.nan),
         "chance": 1 / len(lesson.classes),
         "validation_accuracy": learner.curve.rows[-1]["accuracy"],
         "matched_accuracy": teaching.level,

@@ -116,6 +116,15 @@ def test_tuned_takes_the_rule_s_own_settings(bids_root, tmp_path):
     assert row["protocol"] == "tuned" and int(row["updates"]) == 6 and row["settings"] == "learning_rate=0.003"
 
 
+def test_fine_tuning_is_a_column_of_its_own(bids_root, tmp_path):
+    conversion = {"spiking_conversion": {"fine_tune": True, "source_updates": 2}}
+    row = train(
+        bids_root, tmp_path / "c", "spiking_conversion", network="spiking_mlp", learning_rules=conversion, passes=1
+    )
+    assert row["fine_tune"] == "yes"
+    assert train(bids_root, tmp_path / "b", "backprop", passes=1)["fine_tune"] == "n/a"
+
+
 def test_a_network_that_diverges_names_rule_layer_and_update(bids_root, tmp_path):
     row = train(bids_root, tmp_path, "backprop", learning_rate=1e38)
     assert row["status"] == "diverged"
