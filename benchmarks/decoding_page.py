@@ -6,6 +6,8 @@ python benchmarks/decoding_page.py
 import pandas as pd
 from rsa_record import RESULTS, ROOT, fill_marks, load
 
+from brainlm.decoding.controls import REFERENCES
+
 PAGE = ROOT / "docs" / "decoding.md"
 STUDIES = {  # the study of each JSON
     "demo_decoding": "English",
@@ -27,7 +29,7 @@ ABLATIONS = [
     "| selector | rank | matched | gates' AUC | planted in 100 | voxels kept | nats a sample |",
     "|---|---|---|---|---|---|---|",
 ]
-NO_CONTROLS = ("brainlm", "upper_bound")
+NO_CONTROLS = ("brainlm", *REFERENCES)
 
 
 def map_cells(row: dict) -> list[str]:

@@ -38,9 +38,7 @@ def find_leaks(
     leaks = []
     times = Counter(name for names in roles.values() for name in set(names))
     leaks += [f"{name} has {n} roles" for name, n in times.items() if n > 1]
-    for thing, names in fitted_on.items():
-        seen = sorted(set(names) & set(roles["test"]))
-        leaks += [f"{thing} was fitted on the test recording {name}" for name in seen]
+    leaks += find_fitted(fitted_on, roles["test"])
     leaks += [
         f"test window {i} shares {overlap.pairs[i]:.0%} of its word pairs with one stretch of training text"
         for i in np.flatnonzero(overlap.pairs > max_pairs)
@@ -50,6 +48,15 @@ def find_leaks(
         for i in np.flatnonzero(overlap.words > max_words)
     ]
     return leaks
+
+
+def find_fitted(fitted_on: dict[str, Sequence[str]], test: Sequence[str]) -> list[str]:
+    """Sentences that name what was fitted on a recording of ``test``."""
+    return [
+        f"{thing} was fitted on the test recording {name}"
+        for thing, names in fitted_on.items()
+        for name in sorted(set(names) & set(test))
+    ]
 
 
 def _stretches(texts: Sequence[Sequence[str]], length: int) -> list[Sequence[str]]:

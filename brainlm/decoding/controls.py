@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
+REFERENCES = ("upper_bound", "wrong_subject", "ridge_retrieval")  # no controls: they see a brain, or the truth
+
 
 def phase_randomized(series: Float[np.ndarray, "time voxels"], seed: int) -> Float[np.ndarray, "time voxels"]:
     """Noise with the series' own spectra and covariance: one random phase a frequency, the same for all voxels.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 import numpy as np
 from jaxtyping import Float
@@ -57,27 +58,11 @@ def _common_runs(decoded: Sequence[str], true: Sequence[str]) -> tuple[int, int]
     """How many words match one to one, and in how few runs: the longest common run is taken away until none is left."""
     left, right = list(decoded), list(true)
     matches = runs = 0
-    while True:
-        start, other, length = _longest_common_run(left, right)
-        if not length:
-            return matches, runs
-        left[start : start + length] = [None] * length
-        right[other : other + length] = [None] * length
-        matches, runs = matches + length, runs + 1
-
-
-def _longest_common_run(left: Sequence[str | None], right: Sequence[str | None]) -> tuple[int, int, int]:
-    """Where it starts in both, and its length; what is None matches nothing."""
-    best, before = (0, 0, 0), [0] * (len(right) + 1)
-    for i, token in enumerate(left):
-        now = [0] * (len(right) + 1)
-        for j, other in enumerate(right):
-            if token is not None and token == other:
-                now[j + 1] = before[j] + 1
-                if now[j + 1] > best[2]:
-                    best = (i + 1 - now[j + 1], j + 1 - now[j + 1], now[j + 1])
-        before = now
-    return best
+    while (found := SequenceMatcher(None, left, right, autojunk=False).find_longest_match()).size:
+        left[found.a : found.a + found.size] = [0] * found.size  # no words, and not equal: they match nothing
+        right[found.b : found.b + found.size] = [1] * found.size
+        matches, runs = matches + found.size, runs + 1
+    return matches, runs
 
 
 def known_words(texts: Sequence[Sequence[str]], vocabulary: set[str]) -> Float[np.ndarray, " texts"]:

@@ -4,6 +4,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from sklearn.kernel_ridge import KernelRidge
 
+from brainlm.decoding.metrics import similarity
+
 PENALTIES = np.logspace(-3, 4, 15)  # times the mean of the kernel's diagonal
 CHUNK = 512  # voxels of all windows that are held at once
 
@@ -29,7 +31,7 @@ def nearest_training_texts(
     wanted = coordinates["validation"] - centre
     errors = [np.square(predict(penalty, "validation") - wanted).mean() for penalty in PENALTIES]
     said = predict(float(PENALTIES[int(np.argmin(errors))]), "test") + centre
-    return np.argmax(_unit(said) @ _unit(coordinates["training"]).T, axis=1)
+    return np.argmax(similarity(said, coordinates["training"]), axis=1)
 
 
 def linear_kernel(
@@ -42,7 +44,3 @@ def linear_kernel(
         own = rows[..., start : start + CHUNK].reshape(len(rows), -1)
         total += (own - few.mean(axis=0)) @ (few - few.mean(axis=0)).T
     return total
-
-
-def _unit(rows: Float[np.ndarray, "rows c"]) -> Float[np.ndarray, "rows c"]:
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(min=1e-12)

@@ -1,6 +1,7 @@
 """Figures of decoding: ranks with their nulls, who was taken for whom, controls, and training."""
 
 import textwrap
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,6 @@ from matplotlib.figure import Figure
 
 from brainlm.figures.style import ACCENT, FAINT, INK, SOFT, make_panels, name_panel, plain_words, series_styles
 
-REFERENCES = ("upper_bound", "wrong_subject", "ridge_retrieval")  # no controls: they see a brain, or the truth
 BESIDE = 0.15  # minutes that lines stand apart, so that their intervals do not hide each other
 
 
@@ -81,14 +81,17 @@ def draw_rank_course(windows: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw_controls(rows: pd.DataFrame, label: str) -> Figure:
-    """Value and interval of each decoder (columns decoder, value, ci_low, ci_high), the highest on top."""
+def draw_controls(rows: pd.DataFrame, references: Collection[str], label: str) -> Figure:
+    """Value and interval of each decoder (columns decoder, value, ci_low, ci_high), the highest on top.
+
+    ``references`` names the decoders that are no controls: they are hollow.
+    """
     rows = rows.sort_values("value", kind="stable")
     figure, (axis,) = make_panels(6.6, 0.6 + 0.27 * len(rows))
     place = np.arange(len(rows))
     _intervals(axis, rows, place)
     for k, (decoder, value) in enumerate(zip(rows["decoder"], rows["value"].astype(float), strict=True)):
-        fill = {"brainlm": ACCENT}.get(decoder, "none" if decoder in REFERENCES else SOFT)
+        fill = {"brainlm": ACCENT}.get(decoder, "none" if decoder in references else SOFT)
         axis.scatter(value, k, s=40, color=fill, edgecolor=fill if fill != "none" else SOFT, zorder=3, gid=decoder)
     axis.set_yticks(place, [plain_words(name) for name in rows["decoder"]])
     for tick, decoder in zip(axis.get_yticklabels(), rows["decoder"], strict=True):

@@ -36,8 +36,7 @@ def control_texts(
     seed: int,
 ) -> dict[str, list[str]]:
     """The decoder's text, every control's, the reference's and the baseline's, window by window."""
-    at = [steps - steps[0] for steps in test.steps]
-    length = np.concatenate([said.characters[rows] for said, rows in zip(predicted, at, strict=True)])
+    length = test.at_windows([said.characters for said in predicted])
     n_parts = language.decoder.parts
     truth = [part_targets(sources, *pair, timing, language.space, n_parts).coordinates for pair in _pairs_of(test)]
     true_parts = np.concatenate(truth)

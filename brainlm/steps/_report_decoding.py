@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from brainlm.decoding.controls import REFERENCES
 from brainlm.decoding.identification import percentile_ranks
 from brainlm.decoding.metrics import content_words
 from brainlm.figures import decoding as figures
@@ -337,7 +338,7 @@ def _controls(decoded: Decoded) -> Section:
     )
     alt = f"{metric.replace('_', ' ').capitalize()} of the decoder, its controls and references with 95 % intervals"
     columns = ["decoder", "value", "ci_low", "ci_high", "n", "n_effective"]
-    figure = figures.draw_controls(rows, metric.replace("_", " "))
+    figure = figures.draw_controls(rows, REFERENCES, metric.replace("_", " "))
     section.add_plot(figure, f"controls-{decoded.group}", alt, f"{alt}.", rows[columns])
     texts = decoded.rows[decoded.rows["decoder"] != "rate_only"]
     wide = texts.pivot_table(index="decoder", columns="metric", values="value", aggfunc="first", sort=False)

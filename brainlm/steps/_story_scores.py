@@ -9,7 +9,7 @@ from scipy.stats import false_discovery_control
 
 from brainlm.decoding import identification as ident
 from brainlm.decoding.bertscore import bertscore
-from brainlm.decoding.controls import rate_scores
+from brainlm.decoding.controls import REFERENCES, rate_scores
 from brainlm.decoding.metrics import Texts, content_words, distinct_2, each_pair, known_words, pair_metrics, similarity
 from brainlm.decoding.statistics import bootstrap_interval, make_blocks, measure_gain
 from brainlm.decoding.windows import Timing, brain_windows, usable_starts
@@ -26,7 +26,6 @@ from brainlm.stimuli.embeddings import tokenize
 
 SMALLER_IS_BETTER = ("cer", "wer")
 HEADLINE = "content_word_recall"
-NO_CONTROLS = ("brainlm", "upper_bound", "ridge_retrieval")  # they see the brain, or the truth
 TESTED = ("cer", "wer", HEADLINE)  # metrics of text that get a p of their own
 
 
@@ -98,7 +97,7 @@ class _Scorer:
             self._rank_row("rate_only", "identification_rank", rate, None),
             self._rank_row("rate_only", "identification_rank_matched", rate, among),
         ]
-        own = self._unshifted(content)
+        own = self.test.at_windows(content)
         true = np.arange(len(own))
         for metric, values in (
             ("top1", ident.top_k(own, true, 1)),
@@ -139,9 +138,8 @@ class _Scorer:
 
         A test text that the language model knows shows in few nats without brain.
         """
-        at = [steps - steps[0] for steps in self.test.steps]
-        parts = np.concatenate([said.parts[rows] for said, rows in zip(predicted, at, strict=True)])
-        characters = np.concatenate([said.characters[rows] for said, rows in zip(predicted, at, strict=True)])
+        parts = self.test.at_windows([said.parts for said in predicted])
+        characters = self.test.at_windows([said.characters for said in predicted])
         strings = self.test.true.strings
         given, alone = (text_nats(self.language, said, characters, strings) for said in (parts, np.zeros_like(parts)))
         lengths = np.array([len(text) + 1 for text in strings])  # with the end mark
@@ -161,7 +159,7 @@ class _Scorer:
         ]
 
     def _gain_row(self, headline: dict[str, np.ndarray]) -> dict:
-        controls = {name: values for name, values in headline.items() if name not in NO_CONTROLS}
+        controls = {name: values for name, values in headline.items() if name not in ("brainlm", *REFERENCES)}
         window_s = self.timing.steps * self.timing.t_r
         gain = measure_gain(headline["brainlm"], controls, self.test.story, window_s, self.seed)
         return {
@@ -192,9 +190,6 @@ class _Scorer:
     def _rank_row(self, decoder: str, metric: str, scores: list[np.ndarray], among) -> dict:
         shifted = self._shifted_ranks(scores, among)
         return self._row(decoder, metric, np.concatenate([s.own for s in shifted]), shifted)
-
-    def _unshifted(self, scores: list[np.ndarray]) -> np.ndarray:
-        return np.concatenate([s[steps - steps[0]] for s, steps in zip(scores, self.test.steps, strict=True)])
 
     def _pairs(self, metric, written: Texts, rows: np.ndarray) -> ident.Shifted:
         pick = lambda texts: Texts([texts.strings[i] for i in rows], [texts.tokens[i] for i in rows])  # noqa: E731

@@ -25,6 +25,10 @@ class Test:
         """Windows of one story."""
         return np.flatnonzero(self.story == number)
 
+    def at_windows(self, values: list[np.ndarray]) -> np.ndarray:
+        """Of what was found at every usable start of each story, that of the windows."""
+        return np.concatenate([own[steps - steps[0]] for own, steps in zip(values, self.steps, strict=True)])
+
 
 def gather_test(sources: Sources, runs: list[StoryRun], timing: Timing) -> Test:
     """The windows of ``runs`` that do not overlap, with their true texts."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from brainlm.decoding.audit import find_fitted
 from brainlm.io.bids import read_dataset_name
 from brainlm.io.language import load_weights
 from brainlm.io.store import load_json, save_table
@@ -82,10 +83,7 @@ def score_decoder(
 
 def _fitted_on_test(units: list[Path]) -> list[str]:
     """Sentences that name what was fitted on a recording that is tested."""
-    leaks = []
-    for unit in units:
-        split = load_json(unit / "split.json")
-        for thing, names in split["fitted_on"].items():
-            both = sorted(set(names) & set(split["test"]))
-            leaks += [f"{unit.name}: {thing} was fitted on the test recording {name}" for name in both]
-    return leaks
+    splits = {unit.name: load_json(unit / "split.json") for unit in units}
+    return [
+        f"{name}: {leak}" for name, split in splits.items() for leak in find_fitted(split["fitted_on"], split["test"])
+    ]

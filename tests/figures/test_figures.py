@@ -31,7 +31,7 @@ def test_ranks_are_drawn_where_they_are():
 
 def test_controls_are_sorted_and_references_hollow():
     rows = intervals([0.2, 0.5, 0.3]).assign(decoder=["brainlm", "upper_bound", "lm_only"])
-    figure = decoding.draw_controls(rows, "accuracy")
+    figure = decoding.draw_controls(rows, ["upper_bound"], "accuracy")
     names = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
     assert names == ["brainlm", "lm only", "upper bound"]
     assert drawn(figure, "upper_bound")[0].get_facecolor().size == 0
