@@ -20,7 +20,7 @@ def encoding_map(
     ``texts`` holds features of the window that starts at each step of each run; a voxel's response to it is its mean
     over the samples that the window needs. A single run is predicted by itself.
     """
-    pairs = [_lagged(run, text, timing) for run, text in zip(runs, texts, strict=True)]
+    pairs = [answer_windows(run, text, timing) for run, text in zip(runs, texts, strict=True)]
     found = []
     for k, (inputs, series) in enumerate(pairs):
         others = [pair for i, pair in enumerate(pairs) if i != k] or [pairs[k]]
@@ -28,6 +28,16 @@ def encoding_map(
         weights, intercept = fit_ridge(x, y, penalty=float(len(x)))
         found.append(_correlation(inputs @ weights + intercept, series))
     return np.mean(found, axis=0)
+
+
+def answer_windows(
+    run: StoryRun, text: Float[np.ndarray, "steps features"], timing: Timing
+) -> tuple[Float[np.ndarray, "windows features"], Float[np.ndarray, "windows voxels"]]:
+    """Features of the text at each usable start, and each voxel's mean over the samples that the window needs."""
+    steps = usable_starts(run, timing)
+    first = run.first_step + steps + timing.lag
+    total = np.concatenate([np.zeros((1, run.series.shape[1])), np.cumsum(run.series, axis=0, dtype=float)])
+    return text[steps], (total[first + timing.reach] - total[first]) / timing.reach
 
 
 def starting_logits(encoding: Float[np.ndarray, " voxels"]) -> Float[np.ndarray, " voxels"]:
@@ -38,15 +48,6 @@ def starting_logits(encoding: Float[np.ndarray, " voxels"]) -> Float[np.ndarray,
     centred = encoding - np.median(encoding)
     deviation = 1.4826 * np.median(np.abs(centred))
     return np.clip(centred / max(deviation, 1e-9) - HALF_OPEN, -STEEPEST, STEEPEST)
-
-
-def _lagged(
-    run: StoryRun, text: Float[np.ndarray, "steps features"], timing: Timing
-) -> tuple[Float[np.ndarray, "windows features"], Float[np.ndarray, "windows voxels"]]:
-    steps = usable_starts(run, timing)
-    first = run.first_step + steps + timing.lag
-    total = np.concatenate([np.zeros((1, run.series.shape[1])), np.cumsum(run.series, axis=0, dtype=float)])
-    return text[steps], (total[first + timing.reach] - total[first]) / timing.reach
 
 
 def _correlation(

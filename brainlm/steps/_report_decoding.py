@@ -315,6 +315,12 @@ def _selector(decoded: Decoded) -> Section:
             "auc: how well the rate tells planted voxels from all others (chance 0.5), distractors counted as others; "
             "beside it the same for other maps. precision at 100: planted voxels among the 100 of the highest rate."
         )
+    if "rank_selected" in known:
+        section.add_text(
+            "rank: mean rank of the true window among all test windows (chance 0.5) with the readout fitted on the "
+            "selected voxels, on as many by another map, and on the whole region of the atlas that did best on "
+            "validation windows. A map that ranks as high finds voxels that serve as well."
+        )
     if "dice_over_seeds" not in known:
         section.add_text("One fold and seed was trained, so that the stability of the selection is not known.")
     turned = known.set_index("fold").T.rename_axis("quantity").rename(columns=lambda fold: f"fold {fold}").reset_index()

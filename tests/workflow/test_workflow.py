@@ -295,6 +295,10 @@ def test_the_tiny_study_runs_reruns_nothing_and_repeats_itself(tmp_path, monkeyp
     assert {"lm_only", "shifted", "other_story", "rate_only", "noise_train_test"} <= set(decoding["decoder"])
     headline = decoding[(decoding["metric"] == "gain") & (decoding["subject"] == 1)]
     assert len(headline) == 1
+    selector = pd.read_csv(first / "results" / "tables" / "selector.tsv", sep="\t")
+    ranks = selector.loc[selector["modality"] == "fmri", ["rank_selected", "rank_random", "rank_anova", "rank_region"]]
+    assert ranks.stack().between(0, 1).all()
+    assert ranks.notna().all(axis=None)
     unit = first / "results/decoding/sub-01_modality-fmri_protocol-within_fold-0_seed-0"
     split, facts = (json.loads((unit / name).read_text()) for name in ("split.json", "model.json"))
     assert split["test"] and split["fitted_on"]["adapter of the decoder"] == split["validation"]
