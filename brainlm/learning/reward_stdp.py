@@ -20,7 +20,10 @@ class RewardStdp(LearningRule):
     from 0 to 1 as the weight runs from -scale to scale, the largest initial weight.
     """
 
-    deviations = "hidden layers stay as drawn; weights from -scale to scale stand for 0 to 1; biases stay as drawn"
+    deviations = (
+        "hidden layers stay as drawn; weights from -scale to scale stand for 0 to 1; biases stay as drawn; shares of "
+        "hits and misses are those of the batch, not running ones"
+    )
 
     def __init__(
         self,
