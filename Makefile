@@ -9,7 +9,8 @@ export PATH := $(BIN):$(PATH)
 
 VALIDATIONS := validate-null validate-null-eeg validate-null-scores validate-demo validate-beam-search validate-tang-style validate-ablations validate-scale \
   validate-training validate-gpu \
-  validate-studyforrest validate-mnist-rules validate-rule-speed validate-cifar-rules validate-text-rules \
+  validate-studyforrest validate-haxby \
+  validate-mnist-rules validate-rule-speed validate-cifar-rules validate-text-rules validate-learn-study \
   validate-rsa validate-rsa-truth validate-motion validate-largest-run \
   validate-eeg-cleaning validate-faults
 .PHONY: install demo lint test-fast test test-slurm test-pages docs validate bad-inputs $(VALIDATIONS) benchmark-rsa benchmark-fmri-cleaning
@@ -116,17 +117,25 @@ validate-mnist-rules: install
 	python benchmarks/mnist_rules.py
 	python benchmarks/mnist_rules.py --table
 
-# text rules are committed in the reduced form: one seed, few passes, 1,500 sentences
 validate-cifar-rules: install
 	python benchmarks/cifar_rules.py
 	python benchmarks/perturbation_noise.py
 	python benchmarks/cifar_rules.py --table
 
 validate-text-rules: install
-	python benchmarks/text_rules.py --seeds 3 --passes 12
+	python benchmarks/text_rules.py --seeds 3
 	python benchmarks/text_rules.py --table
 	python benchmarks/conversion.py
 	python benchmarks/conversion.py --table
+
+# the committed form has few passes and stimuli, as its table says
+validate-learn-study: install
+	python benchmarks/learn_study.py
+	python benchmarks/learn_study.py --table
+
+validate-haxby: install
+	python benchmarks/haxby_labels.py
+	python benchmarks/decoding_page.py
 
 validate-rule-speed: install
 	python benchmarks/learning_rules.py

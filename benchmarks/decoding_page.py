@@ -111,7 +111,21 @@ def tables() -> dict[str, str]:
         "maps": "\n".join([*maps, "", f"Commits: {commits}."]),
         "texts": "\n".join(texts),
         "ablations": "\n".join([*ABLATIONS, *ablation_rows(ablations["rows"]), "", told]),
+        "haxby": haxby_table(),
     }
+
+
+def haxby_table() -> str:
+    """Accuracy of labels: means over seeds, and each seed's of brainlm with its interval."""
+    found = pd.DataFrame(load("haxby_labels")["rows"])
+    means = found.pivot_table(index="decoder", columns="runs", values="value").sort_values("1-8", ascending=False)
+    lines = ["| decoder, same folds and blocks | runs 1-8 | runs 5-8 |", "|---|---|---|"]
+    lines += [f"| {name} | {row['1-8']:.3f} | {row['5-8']:.3f} |" for name, row in means.iterrows()]
+    for runs, own in found[found["decoder"] == "brainlm"].groupby("runs"):
+        values = ", ".join(f"{row.value:.3f} ({row.ci_low:.2f}-{row.ci_high:.2f})" for row in own.itertuples())
+        told = f"brainlm on runs {runs}, each seed with its 95 % interval: {values}"
+        lines += ["", f"{told}; {own['n'].iloc[0]} blocks, p at most {own['p'].max():.4f}."]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

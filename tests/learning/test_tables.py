@@ -11,7 +11,16 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("mnist_rules", 20), ("learning_rules", 20), ("cifar_rules", 8), ("text_rules", 8)]
+    ("name", "least"),
+    [
+        ("mnist_rules", 20),
+        ("learning_rules", 20),
+        ("cifar_rules", 8),
+        ("text_rules", 8),
+        ("conversion", 3),
+        ("perturbation_noise", 3),
+        ("learn_study", 30),
+    ],
 )
 def test_the_docs_hold_the_table_of_the_results(name, least, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
