@@ -116,6 +116,14 @@ def refit_labels(model: LabelModel, volumes: LabelledVolumes, voxels: int, penal
     model.precision.fill_(1 / float(np.square(units @ weights + intercept - targets).mean()))
 
 
+@torch.no_grad()
+def score_volumes(
+    model: LabelModel, series: Float[np.ndarray, "volumes voxels"]
+) -> Float[np.ndarray, "volumes labels"]:
+    """What a trained model gives each label, volume by volume."""
+    return model(torch.from_numpy(np.asarray(series, dtype=np.float32))).numpy()
+
+
 def pool_blocks(
     scores: Float[np.ndarray, "volumes labels"], block: Int[np.ndarray, " volumes"]
 ) -> Float[np.ndarray, "blocks labels"]:

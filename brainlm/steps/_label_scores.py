@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from brainlm.decoding.baselines import label_baselines
-from brainlm.decoding.labels import block_permutation_p
+from brainlm.decoding.controls import phase_randomized
+from brainlm.decoding.labels import block_permutation_p, pool_blocks, score_volumes
 from brainlm.decoding.statistics import bootstrap_interval, measure_gain
 from brainlm.errors import DataError
 from brainlm.io.language import load_weights
 from brainlm.io.store import load_json, load_named_arrays, load_table
-from brainlm.steps._label_runs import concatenate, load_blocks
+from brainlm.steps._label_runs import concatenate, load_blocks, load_label_model
 from brainlm.steps._language import Language
 from brainlm.steps._runs import Sources
 
@@ -18,6 +19,7 @@ from brainlm.steps._runs import Sources
 def score_labels(sources: Sources, units: list[Path], language: Language, settings: dict, seed: int) -> list[dict]:
     """Accuracy over the blocks of all folds: the text as written, the best label, and each baseline."""
     decoded: dict[str, list[str]] = {"brainlm": [], "best label": []}
+    unseen: dict[str, list[str]] = {}
     true: list[str] = []
     run: list[str] = []
     for unit in units:
@@ -38,7 +40,11 @@ def score_labels(sources: Sources, units: list[Path], language: Language, settin
         classes = np.unique(training.label)
         for name, scores in label_baselines(training, test.volumes).items():
             decoded.setdefault(name, []).extend(labels[classes[scores.argmax(axis=1)]].tolist())
-    controls = _controls(decoded["brainlm"], true, run)
+        model = load_label_model(unit, language.space, settings)
+        for name, series in _inputs_without_brain(training.series, test.volumes.series, seed).items():
+            pooled = pool_blocks(score_volumes(model, series), test.volumes.block)
+            unseen.setdefault(name, []).extend(labels[pooled.argmax(axis=1)].tolist())
+    controls = unseen | _controls(decoded["brainlm"], true, run)
     rows = [_row(name, texts, true, run, settings, seed) for name, texts in (decoded | controls).items()]
     rows[1] |= {"decoder": "brainlm", "metric": "top1"}
     return [*rows, _gain(decoded["brainlm"], controls, true, run, seed)]
@@ -61,6 +67,12 @@ def _row(decoder: str, decoded: list[str], true: list[str], run: list[str], sett
         "n_null": n_null,
         "candidates": len(set(true)),
     }
+
+
+def _inputs_without_brain(training: np.ndarray, test: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Volumes in place of the test run's: noise with its spectra and covariance, and the mean training volume."""
+    noise = phase_randomized(np.asarray(test, dtype=float), seed)
+    return {"noise_test": noise, "mean_response": np.tile(np.mean(training, axis=0), (len(test), 1))}
 
 
 def _controls(decoded: list[str], true: list[str], run: list[str]) -> dict[str, list[str]]:

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from brainlm.decoding.consensus import choose_consensus
-from brainlm.decoding.labels import label_posterior, pool_blocks
+from brainlm.decoding.labels import label_posterior, pool_blocks, score_volumes
 from brainlm.decoding.windows import StoryRun, Timing, brain_windows, separate_starts
 from brainlm.errors import DataError
 from brainlm.io.language import load_weights
@@ -116,9 +115,7 @@ def _decode_labels(sources, folder: Path, language: Language, settings: dict) ->
     model = load_label_model(folder, language.space, settings)
     parts, _ = load_blocks(sources, facts["subject"], facts["labels"], settings)
     test = parts[facts["fold"]]
-    with torch.no_grad():
-        scores = model(torch.from_numpy(np.asarray(test.volumes.series, dtype=np.float32))).numpy()
-    pooled = pool_blocks(scores, test.volumes.block)
+    pooled = pool_blocks(score_volumes(model, test.volumes.series), test.volumes.block)
     posterior = label_posterior(pooled)
     # means over the posterior, of content and of length alike
     coordinates = posterior @ model.coordinates.numpy()
