@@ -18,6 +18,7 @@ from brainlm.io.store import load_json, load_table
 from brainlm.io.text_model import load_text_model
 from brainlm.steps._control_texts import control_texts, noise_trained_texts
 from brainlm.steps._language import Language
+from brainlm.steps._longer_texts import longer_rows
 from brainlm.steps._predictions import Predictions, predict, text_nats
 from brainlm.steps._runs import Sources, load_model, load_runs, make_timing
 from brainlm.steps._split_audit import audit_stories
@@ -129,6 +130,7 @@ class _Scorer:
             alike = similarity(self.language.space.coordinates(written.tokens), test.coordinates)
             rows.append(self._row(decoder, "embedding_similarity", np.diag(alike)) | {"space": self.space})
             rows.append({"decoder": decoder, "metric": "distinct_2", "value": distinct_2(written.tokens)})
+            rows += longer_rows(decoder, written, test, metrics, self.timing.steps * self.timing.t_r, self.seed)
             rows.append(self._row(decoder, "known_words", known_words(written.tokens, set(self.language.shares))))
         rows.append({"decoder": "reference", "metric": "distinct_2", "value": distinct_2(test.true.tokens)})
         return [*rows, self._gain_row(headline)]
