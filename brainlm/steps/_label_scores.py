@@ -22,7 +22,7 @@ def score_labels(sources: Sources, units: list[Path], language: Language, settin
     unseen: dict[str, list[str]] = {}
     true: list[str] = []
     run: list[str] = []
-    for unit in units:
+    for fold, unit in enumerate(units):
         facts, split = load_weights(unit)[1], load_json(unit / "split.json")
         table = load_table(unit / "decoded.tsv")
         labels = np.array(facts["labels"])
@@ -41,7 +41,8 @@ def score_labels(sources: Sources, units: list[Path], language: Language, settin
         for name, scores in label_baselines(training, test.volumes).items():
             decoded.setdefault(name, []).extend(labels[classes[scores.argmax(axis=1)]].tolist())
         model = load_label_model(unit, language.space, settings)
-        for name, series in _inputs_without_brain(training.series, test.volumes.series, seed).items():
+        phases = 1000 * seed + fold  # runs of like length must not get the same phases: their noise would be alike
+        for name, series in _inputs_without_brain(training.series, test.volumes.series, phases).items():
             pooled = pool_blocks(score_volumes(model, series), test.volumes.block)
             unseen.setdefault(name, []).extend(labels[pooled.argmax(axis=1)].tolist())
     controls = unseen | _controls(decoded["brainlm"], true, run)
