@@ -111,6 +111,7 @@ def tables() -> dict[str, str]:
         "maps": "\n".join([*maps, "", f"Commits: {commits}."]),
         "texts": "\n".join(texts),
         "ablations": "\n".join([*ABLATIONS, *ablation_rows(ablations["rows"]), "", told]),
+        "haxby": haxby_table(),
     }
 
 
