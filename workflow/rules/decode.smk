@@ -225,6 +225,9 @@ rule score_decoder:
                 wildcards.seed,
             )
         ],
+        lambda wildcards: plan.decoded_recordings(
+            DERIVATIVES, wildcards.subject, wildcards.protocol, wildcards.modality
+        ),
         index=ancient(INDEX),
     output:
         scores=f"{SCORES}_scores.tsv",
@@ -237,8 +240,8 @@ rule score_decoder:
         "../../environment.yml"
     resources:
         gpu=GPU,
-        mem_mb=grow(3000),
-        runtime=grow(60),
+        mem_mb=grow(3000, 3),
+        runtime=grow(60, 0.05),
     params:
         **SOURCES,
         settings=lambda wildcards: pick(
