@@ -158,7 +158,7 @@ def main() -> None:
     for name in STUDIES:
         found, seconds[name] = run_study(name, asked)
         rows += [row | {"passes": asked.passes} for row in found]
-    write("learn_study", rows, seconds=seconds)
+        write("learn_study", rows, seconds=seconds)
 
 
 if __name__ == "__main__":
