@@ -1,5 +1,6 @@
 """Sections on decoding: one group for each protocol and seed, all folds together."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -349,6 +350,8 @@ def _controls(decoded: Decoded) -> Section:
     texts = decoded.rows[decoded.rows["decoder"] != "rate_only"]
     wide = texts.pivot_table(index="decoder", columns="metric", values="value", aggfunc="first", sort=False)
     wide = wide.drop(columns=[*RANKS, "gain", "top1", "top10", "mrr"], errors="ignore")
+    longer = re.compile(r"_(story|[\d.]+s)$")  # of several windows together: in the table decoding
+    wide = wide.drop(columns=[name for name in wide if longer.search(name)])
     section.add_table(wide.reset_index(), "Every metric of every decoder", f"controls-table-{decoded.group}")
     return section
 

@@ -179,7 +179,15 @@ def _selector_section(selector: pd.DataFrame) -> Section:
     if selector.empty:
         section.add_text("No selector was scored.")
         return section
-    section.add_table(
-        selector.dropna(axis=1, how="all").drop(columns="dataset", errors="ignore"), "A row a unit", "selector"
-    )
+    known = selector.dropna(axis=1, how="all").drop(columns="dataset", errors="ignore")
+    unit = [name for name in ("subject", "modality", "protocol", "fold", "seed") if name in known]
+    maps = [name for name in known if name.startswith(("auc", "precision"))]
+    others = [name for name in known if name.startswith("rank_") or name.endswith("region")]
+    section.add_table(known.drop(columns=[*maps, *others]), "A row a unit", "selector")
+    for columns, caption, name in (
+        (maps, "Gates and other maps against planted voxels", "selector-maps"),
+        (others, "Ranks of the readout on the selected and on other voxels", "selector-ranks"),
+    ):
+        if columns:
+            section.add_table(known[unit + columns].dropna(subset=columns, how="all"), caption, name)
     return section
