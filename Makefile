@@ -128,7 +128,6 @@ validate-text-rules: install
 	python benchmarks/conversion.py
 	python benchmarks/conversion.py --table
 
-# the committed form has few passes and stimuli, as its table says
 validate-learn-study: install
 	python benchmarks/learn_study.py
 	python benchmarks/learn_study.py --table

@@ -42,9 +42,9 @@ def score(root: Path, results: Path, seed: int) -> list[dict]:
     sources = Sources(results / "index.tsv", results / "derivatives", results / "stimuli", root)
     units = sorted((results / "decoding").glob(f"*_seed-{seed}/"))
     clean = [unit for unit in units if any(name in load_json(unit / "split.json")["test"][0] for name in CLEAN)]
-    rows = []
+    language, rows = load_language(results / "language_model"), []
     for runs, those in (("1-8", units), ("5-8", clean)):
-        table = pd.DataFrame(score_labels(sources, those, load_language(results / "language_model"), settings, seed))
+        table = pd.DataFrame(score_labels(sources, those, language, settings, seed))
         table = table.loc[table["metric"] == "accuracy", ["decoder", "value", "ci_low", "ci_high", "p", "n"]]
         rows += table.assign(runs=runs, seed=seed).to_dict("records")
     return rows

@@ -22,6 +22,8 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
+from cifar_rules import DATA as COLOURS
+from conversion import DIGITS
 from mnist_rules import write_in_docs
 from rsa_record import RESULTS, ROOT, load, write
 
@@ -39,13 +41,12 @@ STUDIES = {  # networks and rules of each
         [*SEQUENCES, "surrogate_gradient", "spiking_conversion", "untrained"],
     ),
 }
-DIGITS = {"format": "idx", "path": "mnist-10k/data"}
 SST2 = "text-classification/stsa.binary"
 SENTENCES = {"format": "labelled_text", "path": f"{SST2}.train", "validation": f"{SST2}.dev", "test": f"{SST2}.test"}
 SENTENCES |= {"dimensions": 50, "words": 30}
 DATA = {
     "mlp": DIGITS,
-    "cnn": {"format": "npz", "path": "cifar10-subset"},
+    "cnn": COLOURS,
     "spiking_mlp": DIGITS,
     "rnn": {"format": "plain_text", "path": "lm-text/tinyshakespeare.txt", "length": 32},
     **dict.fromkeys(("textcnn", "spiking_textcnn", "spiking_transformer"), SENTENCES),

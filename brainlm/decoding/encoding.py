@@ -26,7 +26,7 @@ def encoding_map(
         others = [pair for i, pair in enumerate(pairs) if i != k] or [pairs[k]]
         x, y = (np.concatenate(part) for part in zip(*others, strict=True))
         weights, intercept = fit_ridge(x, y, penalty=float(len(x)))
-        found.append(_correlation(inputs @ weights + intercept, series))
+        found.append(correlation(inputs @ weights + intercept, series))
     return np.mean(found, axis=0)
 
 
@@ -50,8 +50,9 @@ def starting_logits(encoding: Float[np.ndarray, " voxels"]) -> Float[np.ndarray,
     return np.clip(centred / max(deviation, 1e-9) - HALF_OPEN, -STEEPEST, STEEPEST)
 
 
-def _correlation(
+def correlation(
     a: Float[np.ndarray, "windows voxels"], b: Float[np.ndarray, "windows voxels"]
 ) -> Float[np.ndarray, " voxels"]:
+    """Of each column of ``a`` with that of ``b``; 0 where one is flat."""
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
     return (a * b).sum(axis=0) / np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0)).clip(min=1e-12)

@@ -9,9 +9,9 @@ from sklearn.cluster import KMeans
 from sklearn.feature_selection import f_classif
 
 from brainlm.decoding.encoder import BrainEncoder
-from brainlm.decoding.encoding import answer_windows
-from brainlm.decoding.refit import PENALTIES, Ridge, score_readout, window_units
-from brainlm.decoding.windows import StoryRun, Timing, separate_starts, usable_starts
+from brainlm.decoding.encoding import answer_windows, correlation
+from brainlm.decoding.refit import fit_readouts, score_readout, window_units
+from brainlm.decoding.windows import StoryRun, Timing, separate_starts
 
 TOPICS = 8
 
@@ -41,7 +41,7 @@ def intersubject_map(runs: Sequence[StoryRun]) -> Float[np.ndarray, " voxels"] |
             heard = [one.series[one.first_step :] for one in (run, *others)]
             length = min(map(len, heard))
             own, *theirs = (_standardise(series[:length]) for series in heard)
-            found.append((own * _standardise(np.mean(theirs, axis=0))).mean(axis=0))
+            found.append(correlation(own, np.mean(theirs, axis=0)))
     return np.mean(found, axis=0) if found else None
 
 
@@ -68,14 +68,11 @@ def rank_on(
     """
     selected = encoder.gates.selected.clone()
     encoder.gates.selected.copy_(torch.from_numpy(voxels))
-    design = Ridge(*window_units(encoder, training, "coordinates", timing, usable_starts))
-    x, y = window_units(encoder, validation, "coordinates", timing, separate_starts)
-    readouts = [design.solve(penalty) for penalty in PENALTIES]
-    scores = [score_readout(x @ weights + intercept, y, "coordinates") for weights, intercept in readouts]
-    weights, intercept = readouts[int(np.argmax(scores))]
+    readouts = fit_readouts(encoder, training, validation, "coordinates", timing)
+    _, score, weights, intercept = max(readouts, key=lambda readout: readout[1])
     x, y = window_units(encoder, test, "coordinates", timing, separate_starts)
     encoder.gates.selected.copy_(selected)
-    return max(scores), score_readout(x @ weights + intercept, y, "coordinates")
+    return score, score_readout(x @ weights + intercept, y, "coordinates")
 
 
 def _standardise(series: Float[np.ndarray, "time voxels"]) -> Float[np.ndarray, "time voxels"]:

@@ -4,7 +4,7 @@ Trained by gradient the readout fits the training windows by heart; a ridge read
 How many voxels are kept, and the penalty, are chosen on validation windows.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,17 +54,29 @@ def refit(
     choices, best = [], None
     for size in sizes:
         encoder.gates.select(size)
-        design = Ridge(*window_units(encoder, training, targets, timing, usable_starts))
-        x, y = window_units(encoder, validation, targets, timing, separate_starts)
-        for penalty in PENALTIES:
-            weights, intercept = design.solve(penalty)
-            choices.append(Choice(size, penalty, score_readout(x @ weights + intercept, y, targets)))
+        for penalty, score, weights, intercept in fit_readouts(encoder, training, validation, targets, timing):
+            choices.append(Choice(size, penalty, score))
             if best is None or _order(choices[-1]) < _order(best[0]):
                 best = choices[-1], weights, intercept
     choices.sort(key=_order)
     encoder.gates.select(choices[0].voxels)
     encoder.set_readout(*(torch.from_numpy(part).float().to(encoder.device) for part in best[1:]))
     return choices
+
+
+def fit_readouts(
+    encoder: BrainEncoder,
+    training: Sequence[StoryRun],
+    validation: Sequence[StoryRun],
+    targets: str,
+    timing: Timing,
+) -> Iterator[tuple[float, float, np.ndarray, np.ndarray]]:
+    """A readout of the selected voxels for each penalty: penalty, score on validation windows, weights, intercept."""
+    design = Ridge(*window_units(encoder, training, targets, timing, usable_starts))
+    x, y = window_units(encoder, validation, targets, timing, separate_starts)
+    for penalty in PENALTIES:
+        weights, intercept = design.solve(penalty)
+        yield penalty, score_readout(x @ weights + intercept, y, targets), weights, intercept
 
 
 def _order(choice: Choice) -> tuple[float, int, float]:

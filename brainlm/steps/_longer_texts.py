@@ -1,5 +1,6 @@
 """Metrics of text over more than a window: two neighbouring windows together, and each whole story."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from brainlm.decoding.statistics import bootstrap_interval, make_blocks
 from brainlm.steps._story_test import Test
 from brainlm.stimuli.embeddings import join_tokens
 
+ENDING = re.compile(r"_(story|[\d.]+s)$")  # of the names of their metrics
 METRICS = ("cer", "wer", "bleu1", "bleu4", "content_word_recall")
 
 

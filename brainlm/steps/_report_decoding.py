@@ -1,6 +1,5 @@
 """Sections on decoding: one group for each protocol and seed, all folds together."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from brainlm.io.reports import load_decoded, load_named_arrays, load_preprocessi
 from brainlm.io.store import load_json, load_table
 from brainlm.report import sentences
 from brainlm.report.page import Section, mark_words
+from brainlm.steps._longer_texts import ENDING
 from brainlm.steps._report_eeg_decoding import add_gates
 from brainlm.steps._report_split import split_section
 from brainlm.stimuli.embeddings import tokenize
@@ -350,8 +350,7 @@ def _controls(decoded: Decoded) -> Section:
     texts = decoded.rows[decoded.rows["decoder"] != "rate_only"]
     wide = texts.pivot_table(index="decoder", columns="metric", values="value", aggfunc="first", sort=False)
     wide = wide.drop(columns=[*RANKS, "gain", "top1", "top10", "mrr"], errors="ignore")
-    longer = re.compile(r"_(story|[\d.]+s)$")  # of several windows together: in the table decoding
-    wide = wide.drop(columns=[name for name in wide if longer.search(name)])
+    wide = wide.drop(columns=[name for name in wide if ENDING.search(name)])  # too wide a page: in the table decoding
     section.add_table(wide.reset_index(), "Every metric of every decoder", f"controls-table-{decoded.group}")
     return section
 

@@ -123,4 +123,4 @@ def _auc(truth: np.ndarray, values: np.ndarray) -> float:
 
 
 def _precision(truth: np.ndarray, values: np.ndarray) -> float:
-    return float(truth[np.argsort(-values, kind="stable")[:100]].mean())
+    return float(truth[strongest(values, 100)].mean())
