@@ -1,7 +1,8 @@
-"""Linear classifiers of labelled volumes, pooled over blocks: what a selector of voxels has to face."""
+"""Linear classifiers of labelled volumes, pooled over blocks: what a selector has to face, and confounds alone."""
 
 import numpy as np
 from jaxtyping import Float
+from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestCentroid
@@ -27,11 +28,19 @@ def label_baselines(
         "svm": LinearSVC(),
         "anova_logistic": make_pipeline(SelectKBest(f_classif, k=k), LogisticRegression(max_iter=500)),
     }
-    scores = {}
-    for name, model in models.items():
-        model.fit(training.series, training.label)
-        scores[name] = pool_blocks(_scores(model, test.series), test.block)
-    return scores
+    return {name: _fit_and_score(model, training, test) for name, model in models.items()}
+
+
+def confound_scores(confounds: LabelledVolumes, test: LabelledVolumes) -> Float[np.ndarray, "blocks labels"]:
+    """Score of each label for each test block from volumes' confounds alone, by logistic regression."""
+    return _fit_and_score(LogisticRegression(max_iter=500), confounds, test)
+
+
+def _fit_and_score(
+    model: BaseEstimator, training: LabelledVolumes, test: LabelledVolumes
+) -> Float[np.ndarray, "blocks labels"]:
+    model.fit(training.series, training.label)
+    return pool_blocks(_scores(model, test.series), test.block)
 
 
 def _scores(model: object, series: Float[np.ndarray, "volumes voxels"]) -> Float[np.ndarray, "volumes labels"]:

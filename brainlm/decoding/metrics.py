@@ -3,13 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cache
 
 import numpy as np
 from jaxtyping import Float
 from rapidfuzz.distance import Levenshtein
 from sacrebleu.metrics import BLEU
+from snowballstemmer import stemmer
 
 CONTENT_SHARE = 0.004  # a token above this share of the language model's text is a function word
+_ENGLISH = stemmer("english")
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,19 @@ def bleu(decoded: Sequence[str], true: Sequence[str], order: int) -> float:
 def meteor(decoded: Sequence[str], true: Sequence[str]) -> float:
     """Precision and recall of words (weights 1 to 9), lowered by up to a half as matches stand apart, 0-1.
 
-    Banerjee & Lavie 2005, with exact matches only: no stems, no synonyms.
+    Banerjee & Lavie 2005, with exact matches and those of English stems; synonyms do not match.
     """
-    matches, runs = _common_runs(decoded, true)
+    matches, runs = _common_runs([_stem(word) for word in decoded], [_stem(word) for word in true])
     if not matches:
         return 0.0
     precision, recall = matches / len(decoded), matches / len(true)
     return 10 * precision * recall / (recall + 9 * precision) * (1 - 0.5 * (runs / matches) ** 3)
+
+
+@cache
+def _stem(word: str) -> str:
+    """A word without its English ending (Snowball); other scripts stay as they are."""
+    return _ENGLISH.stemWord(word)
 
 
 def _common_runs(decoded: Sequence[str], true: Sequence[str]) -> tuple[int, int]:
@@ -95,7 +104,7 @@ def pair_metrics(content: set[str]) -> dict[str, Callable[[Texts, int, Texts, in
         "wer": lambda d, i, t, j: word_error_rate(d.tokens[i], t.tokens[j]),
         "bleu1": lambda d, i, t, j: bleu(d.tokens[i], t.tokens[j], 1),
         "bleu4": lambda d, i, t, j: bleu(d.tokens[i], t.tokens[j], 4),
-        "meteor_exact": lambda d, i, t, j: meteor(d.tokens[i], t.tokens[j]),
+        "meteor_exact_stem": lambda d, i, t, j: meteor(d.tokens[i], t.tokens[j]),
         "content_word_recall": lambda d, i, t, j: content_word_recall(d.tokens[i], t.tokens[j], content),
     }
 

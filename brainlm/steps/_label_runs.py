@@ -1,12 +1,13 @@
 """Trials with labels: from files to labelled volumes, training and scores of one fold."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.preprocessing import scale
 
 from brainlm.decoding.encoder import BrainEncoder
 from brainlm.decoding.labels import (
@@ -27,7 +28,7 @@ from brainlm.preprocess.cleaning import clean_series
 from brainlm.preprocess.confounds import measure_cosines
 from brainlm.records import Space
 from brainlm.steps._language import load_language
-from brainlm.steps._runs import Sources, common_space, save_in_volume
+from brainlm.steps._runs import Sources, common_space, load_fmri_confounds, save_in_volume
 from brainlm.training.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Blocks:
 
     name: str
     volumes: LabelledVolumes
+    confounds: LabelledVolumes  # the same volumes', scaled, in place of their voxels
     table: pd.DataFrame
 
 
@@ -153,6 +155,7 @@ def _split(parts: list[Blocks], fold: int) -> Split:
 def _blocks_of_run(sources, row, space, labels, settings, first_block: int, first_run: int) -> list[Blocks]:
     series, own, facts = load_model_series(sources.derivatives, row["recording"])
     series = np.asarray(series[:, space.mask[own.mask]])
+    confounds = load_fmri_confounds(sources, row["recording"]).to_numpy()
     times = facts["start_time"] + np.arange(len(series)) * facts["t_r"] - settings["fmri"]["label_lag_s"]
     events = read_events(sources.bids_root / row["events"])
     blocks = find_blocks(events[events["trial_type"] != "rest"])
@@ -173,7 +176,8 @@ def _blocks_of_run(sources, row, space, labels, settings, first_block: int, firs
             part[kept], label, number[inside][kept] + first_block, np.full(kept.sum(), first_run + i)
         )
         name = row["recording"] if len(edges) == 1 else f"{row['recording']} part {i + 1} of {len(edges)}"
-        found.append(Blocks(name, volumes, blocks.loc[np.unique(number[inside][kept])]))
+        without = replace(volumes, series=scale(confounds[inside])[kept])
+        found.append(Blocks(name, volumes, without, blocks.loc[np.unique(number[inside][kept])]))
     return found
 
 

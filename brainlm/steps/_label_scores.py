@@ -1,54 +1,76 @@
 """Scores of decoded labels: accuracy of the written text, beside linear classifiers on the same folds."""
 
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from brainlm.decoding.baselines import label_baselines
+from brainlm.decoding.baselines import confound_scores, label_baselines
 from brainlm.decoding.controls import phase_randomized
 from brainlm.decoding.labels import block_permutation_p, pool_blocks, score_volumes
 from brainlm.decoding.statistics import bootstrap_interval, measure_gain
 from brainlm.errors import DataError
 from brainlm.io.language import load_weights
 from brainlm.io.store import load_json, load_named_arrays, load_table
-from brainlm.steps._label_runs import concatenate, load_blocks, load_label_model
+from brainlm.steps._label_runs import Blocks, concatenate, load_blocks, load_label_model
 from brainlm.steps._language import Language
 from brainlm.steps._runs import Sources
 
 
+@dataclass
+class Fold:
+    """Blocks of a test run: true labels, and those decoded from the brain and without this brain, by decoder."""
+
+    true: list[str]
+    run: list[str]
+    decoded: dict[str, list[str]]
+    unseen: dict[str, list[str]]
+
+
 def score_labels(sources: Sources, units: list[Path], language: Language, settings: dict, seed: int) -> list[dict]:
     """Accuracy over the blocks of all folds: the text as written, the best label, and each baseline."""
-    decoded: dict[str, list[str]] = {"brainlm": [], "best label": []}
-    unseen: dict[str, list[str]] = {}
-    true: list[str] = []
-    run: list[str] = []
-    for fold, unit in enumerate(units):
-        facts, split = load_weights(unit)[1], load_json(unit / "split.json")
-        table = load_table(unit / "decoded.tsv")
-        labels = np.array(facts["labels"])
-        stored = load_named_arrays(unit / "identification.npz")
-        decoded["best label"] += labels[stored["scores"].argmax(axis=1)].tolist()
-        decoded["brainlm"] += table["decoded"].fillna("").tolist()
-        true += table["true"].tolist()
-        run += table["story"].tolist()
-        parts, _ = load_blocks(sources, facts["subject"], facts["labels"], settings)
-        by_name = {part.name: part for part in parts}
-        training = concatenate([by_name[name].volumes for name in split["training"]])
-        test = by_name[split["test"][0]]
-        if not np.array_equal(test.table["trial_type"].to_numpy(), table["true"].to_numpy()):
-            raise DataError(f"{unit.name}: its decoded blocks are not those of the run. Decode again.")
-        classes = np.unique(training.label)
-        for name, scores in label_baselines(training, test.volumes).items():
-            decoded.setdefault(name, []).extend(labels[classes[scores.argmax(axis=1)]].tolist())
-        model = load_label_model(unit, language.space, settings)
-        phases = 1000 * seed + fold  # runs of like length must not get the same phases: their noise would be alike
-        for name, series in _inputs_without_brain(training.series, test.volumes.series, phases).items():
-            pooled = pool_blocks(score_volumes(model, series), test.volumes.block)
-            unseen.setdefault(name, []).extend(labels[pooled.argmax(axis=1)].tolist())
+    facts = load_weights(units[0])[1]  # one subject and its labels in all folds
+    blocks = {part.name: part for part in load_blocks(sources, facts["subject"], facts["labels"], settings)[0]}
+    folds = [
+        # runs of like length must not get the same phases: their noise would be alike
+        _decode_fold(blocks, unit, np.array(facts["labels"]), language, settings, noise_seed=1000 * seed + number)
+        for number, unit in enumerate(units)
+    ]
+    true, run = (list(chain.from_iterable(getattr(fold, name) for fold in folds)) for name in ("true", "run"))
+    decoded, unseen = (_join([getattr(fold, name) for fold in folds]) for name in ("decoded", "unseen"))
     controls = unseen | _controls(decoded["brainlm"], true, run)
     rows = [_row(name, texts, true, run, settings, seed) for name, texts in (decoded | controls).items()]
     rows[1] |= {"decoder": "brainlm", "metric": "top1"}
     return [*rows, _gain(decoded["brainlm"], controls, true, run, seed)]
+
+
+def _decode_fold(
+    blocks: dict[str, Blocks], unit: Path, labels: np.ndarray, language: Language, settings: dict, noise_seed: int
+) -> Fold:
+    """Labels of the run that ``unit`` was not trained on; ``blocks`` holds all runs by name."""
+    split, table = load_json(unit / "split.json"), load_table(unit / "decoded.tsv")
+    given, test = [blocks[name] for name in split["training"]], blocks[split["test"][0]]
+    if not np.array_equal(test.table["trial_type"].to_numpy(), table["true"].to_numpy()):
+        raise DataError(f"{unit.name}: its decoded blocks are not those of the run. Decode again.")
+    training = concatenate([part.volumes for part in given])
+    fitted = labels[np.unique(training.label)]
+    best = load_named_arrays(unit / "identification.npz")["scores"].argmax(axis=1)
+    decoded = {"brainlm": table["decoded"].fillna("").tolist(), "best label": labels[best].tolist()}
+    for name, scores in label_baselines(training, test.volumes).items():
+        decoded[name] = fitted[scores.argmax(axis=1)].tolist()
+    scores = confound_scores(concatenate([part.confounds for part in given]), test.confounds)
+    unseen = {"confounds": fitted[scores.argmax(axis=1)].tolist()}
+    model = load_label_model(unit, language.space, settings)
+    for name, series in _inputs_without_brain(training.series, test.volumes.series, noise_seed).items():
+        pooled = pool_blocks(score_volumes(model, series), test.volumes.block)
+        unseen[name] = labels[pooled.argmax(axis=1)].tolist()
+    return Fold(table["true"].tolist(), table["story"].tolist(), decoded, unseen)
+
+
+def _join(parts: list[dict[str, list[str]]]) -> dict[str, list[str]]:
+    """The folds' labels one after another, by decoder."""
+    return {name: list(chain.from_iterable(part[name] for part in parts)) for name in parts[0]}
 
 
 def _row(decoder: str, decoded: list[str], true: list[str], run: list[str], settings: dict, seed: int) -> dict:

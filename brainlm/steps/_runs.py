@@ -188,7 +188,12 @@ def load_confounds(sources: Sources, run: StoryRun, timing: Timing) -> pd.DataFr
         row = story_rows(sources).set_index("recording").loc[run.recording]
         onset = story_onset(read_events(sources.bids_root / row["events"]))
         return load_step_confounds(sources.derivatives, run.recording, onset, timing.t_r, len(run.series))
-    stem = sources.derivatives / "brainlm-fmri" / run.recording
+    return load_fmri_confounds(sources, run.recording)
+
+
+def load_fmri_confounds(sources: Sources, recording: str) -> pd.DataFrame:
+    """Motion, global signal and DVARS of an fMRI recording, a row a volume."""
+    stem = sources.derivatives / "brainlm-fmri" / recording
     table = load_table(stem.with_name(f"{stem.name}_desc-confounds_timeseries.tsv"))
     return table[[c for c in table if c.startswith(("trans_", "rot_")) or c in ("global_signal", "dvars")]].fillna(0)
 

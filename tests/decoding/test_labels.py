@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from brainlm.decoding.baselines import label_baselines
+from brainlm.decoding.baselines import confound_scores, label_baselines
 from brainlm.decoding.controls import filler_text, fit_ridge, phase_randomized, rate_scores
 from brainlm.decoding.encoder import BrainEncoder
 from brainlm.decoding.labels import (
@@ -50,6 +52,18 @@ def test_planted_labels_are_learned_and_noise_is_not():
 def test_baselines_find_planted_labels():
     for scores in label_baselines(volumes(0, 1.0), volumes(1, 1.0)).values():
         assert (scores.argmax(axis=1) == np.tile([0, 1, 2], 5)).mean() > 0.9
+
+
+def test_labels_that_move_the_head_are_decoded_from_confounds_and_others_are_not():
+    def accuracy(moved: float) -> float:
+        def confounds(seed: int) -> LabelledVolumes:
+            table = volumes(seed, 0.0, shape=(24, 1, 1))
+            return replace(table, series=table.series[:, :6] + moved * np.eye(6)[table.label])
+
+        return float((confound_scores(confounds(0), confounds(1)).argmax(axis=1) == np.tile([0, 1, 2], 5)).mean())
+
+    assert accuracy(1.5) > 0.9
+    assert accuracy(0.0) < 0.7  # 15 blocks of three labels: 11 or more by chance in 2 of 1,000 draws
 
 
 def test_blocks_are_runs_of_one_label():

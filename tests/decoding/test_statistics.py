@@ -103,3 +103,11 @@ def test_meteor_is_its_definition():
     assert meteor(["the", "cat"], true) == pytest.approx(10 * (2 / 6) / (2 / 6 + 9) * (1 - 0.5 / 2**3))
     assert meteor(["the", "the", "the"], ["the"]) == pytest.approx(10 / 3 / (1 + 9 / 3) * 0.5)  # each word once
     assert meteor([], true) == meteor(["dog"], true) == 0
+
+
+def test_meteor_matches_stems():
+    """Porter's endings: plural, third person, past and participle; not the words of another root."""
+    told = ["the", "dogs", "walked", "past", "running", "water"]
+    assert meteor(["the", "dog", "walks", "past", "runs", "waters"], told) == meteor(told, told)
+    assert meteor(["walker"], ["walk"]) == meteor(["universe"], ["verse"]) == 0
+    assert meteor(["天", "气"], ["天", "气"]) == pytest.approx(1 - 0.5 / 2**3)
