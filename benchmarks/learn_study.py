@@ -130,7 +130,7 @@ def summary(rows: list[dict]) -> str:
     for name, part in table.groupby("network", sort=False):
         first, seeds = part.iloc[0], part["seed"].nunique()
         told = f"chance {100 * float(first['chance']):.1f}, {first['passes']} passes, seeds: {seeds}"
-        lines.append(f"- `{name}`: {first['dataset']}; {first['split']}; {told}")
+        lines.append(f"- `{name}`: {DATA[name]['path']}; {first['split']}; {told}")
     return "\n".join(lines)
 
 

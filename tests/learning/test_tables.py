@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
         ("text_rules", 8),
         ("conversion", 3),
         ("perturbation_noise", 3),
+        ("learn_study", 30),
     ],
 )
 def test_the_docs_hold_the_table_of_the_results(name, least, monkeypatch):
