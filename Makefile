@@ -125,7 +125,7 @@ validate-cifar-rules: install
 validate-text-rules: install
 	python benchmarks/text_rules.py --seeds 3
 	python benchmarks/text_rules.py --table
-	python benchmarks/conversion.py
+	python benchmarks/conversion.py --passes 8
 	python benchmarks/conversion.py --table
 
 validate-learn-study: install

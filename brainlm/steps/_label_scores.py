@@ -18,7 +18,7 @@ from brainlm.steps._language import Language
 from brainlm.steps._runs import Sources
 
 
-@dataclass
+@dataclass(frozen=True)
 class Fold:
     """Blocks of a test run: true labels, and those decoded from the brain and without this brain, by decoder."""
 
