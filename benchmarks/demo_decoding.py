@@ -130,9 +130,9 @@ def summarise(results: Path, scores: pd.DataFrame, maps: pd.DataFrame) -> list[d
         row["distinct_2_reference"] = reference["value"].mean()
         gain = own[own["metric"] == "gain"]
         row |= {"gain": gain["value"].mean(), "gain_p": gain["p_gain"].max()}
-        here = maps[(maps[UNIT] == list(names)).all(axis=1)]
+        here = maps[(maps[UNIT] == list(names)).all(axis=1)].reindex(columns=MAPS)  # no map between people within one
         row |= {"dice_over_seeds": dice(results, row["subject"], row["protocol"], row["seeds"])}
-        rows.append(row | {name: here[name].mean() for name in MAPS})
+        rows.append(row | here.mean().to_dict())
     return rows
 
 

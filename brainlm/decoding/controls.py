@@ -1,7 +1,7 @@
 """What a decoder without the brain can do: inputs that carry no content, and writers that see none."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -30,13 +30,13 @@ def rate_scores(
     return -np.abs(predicted[:, None] - lengths)
 
 
-def filler_text(tokens: Sequence[str], length: float) -> list[str]:
+def filler_text(tokens: Sequence[str], length: float, join: Callable[[list[str]], str]) -> str:
     """The most frequent tokens of ``tokens`` in order of their frequency, as many as make ``length`` characters."""
     frequent = [token for token, _ in Counter(tokens).most_common(100)]
-    chosen: list[str] = []
-    while sum(len(token) + 1 for token in chosen) < length:
+    chosen = frequent[:1]
+    while len(text := join(chosen)) < length:
         chosen.append(frequent[len(chosen) % len(frequent)])
-    return chosen
+    return text
 
 
 def fit_ridge(

@@ -98,8 +98,11 @@ def content_words(tokens: Sequence[str], shares: Sequence[float]) -> set[str]:
 
 
 def pair_metrics(content: set[str]) -> dict[str, Callable[[Texts, int, Texts, int], float]]:
-    """Metrics of one decoded and one true window, by name; errors are kept as errors (smaller is better)."""
-    return {
+    """Metrics of one decoded and one true window, by name; errors are kept as errors (smaller is better).
+
+    NaN where nothing was said.
+    """
+    metrics = {
         "cer": lambda d, i, t, j: character_error_rate(d.strings[i], t.strings[j]),
         "wer": lambda d, i, t, j: word_error_rate(d.tokens[i], t.tokens[j]),
         "bleu1": lambda d, i, t, j: bleu(d.tokens[i], t.tokens[j], 1),
@@ -107,6 +110,11 @@ def pair_metrics(content: set[str]) -> dict[str, Callable[[Texts, int, Texts, in
         "meteor_exact_stem": lambda d, i, t, j: meteor(d.tokens[i], t.tokens[j]),
         "content_word_recall": lambda d, i, t, j: content_word_recall(d.tokens[i], t.tokens[j], content),
     }
+    return {name: _where_said(metric) for name, metric in metrics.items()}
+
+
+def _where_said(metric: Callable[[Texts, int, Texts, int], float]) -> Callable[[Texts, int, Texts, int], float]:
+    return lambda decoded, i, true, j: metric(decoded, i, true, j) if true.tokens[j] else float("nan")
 
 
 def each_pair(

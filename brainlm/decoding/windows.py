@@ -110,9 +110,9 @@ def usable_starts(run: StoryRun, timing: Timing) -> Int[np.ndarray, " starts"]:
 
 
 def separate_starts(run: StoryRun, timing: Timing) -> Int[np.ndarray, " windows"]:
-    """Starts of windows that do not overlap, from the story's start on."""
-    steps = usable_starts(run, timing)
-    return steps[(steps - steps[0]) % timing.steps == 0] if len(steps) else steps
+    """Starts of windows that do not overlap, from the story's start on; those in which no word begins are left out."""
+    steps = usable_starts(run, timing)[:: timing.steps]
+    return steps[run.tokens[steps] > 0]
 
 
 def brain_windows(

@@ -58,7 +58,7 @@ def control_texts(
         "other_story": _other_story(test, decoded),
         "mean_response": write(_stack(mean, "parts"), _stack(mean, "characters")),
         "noise_test": write(_stack(noise, "parts"), _stack(noise, "characters")),
-        "filler": [join_tokens(filler_text(text, float(n))) for n in length],
+        "filler": [filler_text(text, float(n), join_tokens) for n in length],
         "ngram": [ngrams.write(alphabet, round(float(n)), seed + i) for i, n in enumerate(length)],
         "confounds": write(_confound_parts(sources, test, training, timing, language), length),
         "upper_bound": write(true_parts, length),

@@ -18,9 +18,10 @@ from brainlm.io.reports import load_decoded, load_named_arrays, load_preprocessi
 from brainlm.io.store import load_json, load_table
 from brainlm.report import sentences
 from brainlm.report.page import Section, mark_words
-from brainlm.steps._longer_texts import ENDING
 from brainlm.steps._report_eeg_decoding import add_gates
 from brainlm.steps._report_split import split_section
+from brainlm.steps._story_test import SILENT
+from brainlm.steps._stretches import ENDING
 from brainlm.stimuli.embeddings import tokenize
 
 SHOWN, SEED = 20, 0  # windows of text on a page, and what they are drawn by
@@ -115,6 +116,9 @@ def _add_scores(section: Section, decoded: Decoded, headline: str) -> None:
     if decoded.labels:
         told.append(sentences.accuracy_sentence(own.loc["accuracy"].to_dict()))
         told.append("Ranks among windows are not defined for labels; the accuracy takes their place.")
+    silent = rows[rows["metric"] == SILENT]
+    if silent["value"].sum():
+        told.append(f"{silent['value'].sum():g} of {silent['n'].sum():g} windows hold no word, and are left out.")
     if "gain" in own.index:
         gain = sentences.headline(own.loc["gain"].to_dict())
         told += [gain] if gain != headline else []

@@ -128,12 +128,18 @@ def part_targets(
     sources: Sources, run: StoryRun, steps: Int[np.ndarray, " windows"], timing: Timing, space: TextSpace, parts: int
 ) -> PartTargets:
     """What each of ``parts`` equal shares of the windows at ``steps`` is about; in time, as the brain heard them."""
+    return PartTargets(run, steps, space.part_coordinates(load_part_tokens(sources, run, steps, timing, parts)))
+
+
+def load_part_tokens(
+    sources: Sources, run: StoryRun, steps: Int[np.ndarray, " windows"], timing: Timing, parts: int
+) -> list[list[list[str]]]:
+    """What was said in each of ``parts`` equal shares of the windows of ``run`` at ``steps``."""
     said = load_tokens(sources.stimuli / f"{run.story}_words.tsv")
     share = timing.steps * timing.t_r / parts
-    texts = [
+    return [
         [window_tokens(said, step * timing.t_r + k * share, share) for k in range(parts)] for step in steps.tolist()
     ]
-    return PartTargets(run, steps, space.part_coordinates(texts))
 
 
 def load_words(path: Path) -> pd.DataFrame:

@@ -18,11 +18,11 @@ from brainlm.io.store import load_json, load_table
 from brainlm.io.text_model import load_text_model
 from brainlm.steps._control_texts import control_texts, noise_trained_texts
 from brainlm.steps._language import Language
-from brainlm.steps._longer_texts import longer_rows
 from brainlm.steps._predictions import Predictions, predict, text_nats
 from brainlm.steps._runs import Sources, load_model, load_runs, make_timing
 from brainlm.steps._split_audit import audit_stories
-from brainlm.steps._story_test import Test, gather_test
+from brainlm.steps._story_test import SILENT, Test, gather_test
+from brainlm.steps._stretches import stretches_of
 from brainlm.stimuli.embeddings import tokenize
 
 SMALLER_IS_BETTER = ("cer", "wer")
@@ -67,6 +67,7 @@ def score_stories(
         {"decoder": "reference", "metric": f"shared_{name}", "value": float(found.max()), "n": len(found)}
         for name, found in (("pairs", overlap.pairs), ("words", overlap.words))
     ]
+    rows.append({"decoder": "reference", "metric": SILENT, "value": test.silent, "n": test.silent + len(test.story)})
     if settings["evaluation"]["text_model"]:
         rows += scorer.context_rows(texts, Path(settings["evaluation"]["text_model"]), place)
     minutes = sum(len(run.series) for run in training) * timing.t_r / 60
@@ -130,7 +131,8 @@ class _Scorer:
             alike = similarity(self.language.space.coordinates(written.tokens), test.coordinates)
             rows.append(self._row(decoder, "embedding_similarity", np.diag(alike)) | {"space": self.space})
             rows.append({"decoder": decoder, "metric": "distinct_2", "value": distinct_2(written.tokens)})
-            rows += longer_rows(decoder, written, test, metrics, self.timing.steps * self.timing.t_r, self.seed)
+            for stretches in stretches_of(test, written, self.timing.steps * self.timing.t_r):
+                rows += stretches.rows(decoder, metrics, self.seed)
             rows.append(self._row(decoder, "known_words", known_words(written.tokens, set(self.language.shares))))
         rows.append({"decoder": "reference", "metric": "distinct_2", "value": distinct_2(test.true.tokens)})
         return [*rows, self._gain_row(headline)]
@@ -185,8 +187,8 @@ class _Scorer:
 
     def _shifted_ranks(self, scores: list[np.ndarray], among) -> list[ident.Shifted]:
         return [
-            ident.shift_ranks(score, steps - steps[0], self.test.rows(k), self.lag, among)
-            for k, (score, steps) in enumerate(zip(scores, self.test.steps, strict=True))
+            ident.shift_ranks(score, places, self.test.rows(k), self.lag, among)
+            for k, (score, places) in enumerate(zip(scores, self.test.places, strict=True))
         ]
 
     def _rank_row(self, decoder: str, metric: str, scores: list[np.ndarray], among) -> dict:

@@ -52,10 +52,11 @@ def tokenize(text: str) -> list[str]:
 
 
 def join_tokens(tokens: Sequence[str]) -> str:
-    """The text of ``tokens``: words apart by one space, ideographs side by side."""
-    text = ""
-    for before, token in zip(["", *tokens[:-1]], tokens, strict=True):
+    """The text of ``tokens``: words apart by one space, ideographs side by side; empty where nothing was said."""
+    text = before = ""
+    for token in tokens:
         text += token if not before or (_is_ideograph(token) and _is_ideograph(before)) else f" {token}"
+        before = token
     return text
 
 

@@ -56,7 +56,7 @@ def describe_segments(words: dict[str, pd.DataFrame], pieces: pd.DataFrame) -> p
         ]
     shares = [np.log10([counts[token] / total for token in some]) for some in tokens]
     return pieces.assign(
-        text=[join_tokens(some) if some else "" for some in tokens],
+        text=[join_tokens(some) for some in tokens],
         length=[sum(map(len, some)) for some in tokens],
         frequency=[share.mean() if len(share) else np.nan for share in shares],
         word_rate=pieces["tokens"] / pieces["duration"],

@@ -20,6 +20,7 @@ from brainlm.decoding.labels import (
     train_labels,
 )
 from brainlm.decoding.split import Split, cut_blocks, split_names, split_stories
+from brainlm.stimuli.embeddings import join_tokens
 
 
 def volumes(seed: int, signal: float, shape=(5, 5, 4)) -> LabelledVolumes:
@@ -136,7 +137,8 @@ def test_noise_keeps_spectrum_and_covariance():
 
 def test_writers_without_a_brain_write_as_long_as_asked():
     assert rate_scores(np.array([3.0]), np.array([1, 3, 4])).tolist() == [[-2, 0, -1]]
-    assert filler_text(["the", "the", "cat"], 11) == ["the", "cat", "the"]
+    assert filler_text(["the", "the", "cat"], 11, join_tokens) == "the cat the"
+    assert filler_text(["的", "的", "猫"], 4, join_tokens) == "的猫的猫"  # no spaces between ideographs
 
 
 def test_ridge_without_penalty_is_least_squares():
