@@ -25,6 +25,19 @@ TEXTS = [
     "| CER: ours, without brain, best control | CER fed the true parts | distinct pairs: ours, true | known words |",
     "|---|---|---|---|---|---|---|---|---|---|",
 ]
+VOXELS = {  # where the same readout was fitted, by the ending of the metric's name
+    "selected": "selected",
+    "encoding_map": "encoding map",
+    "anova": "analysis of variance",
+    "intersubject": "between people",
+    "region": "best region",
+    "variance": "variance",
+    "random": "at random",
+}
+RANKS = [
+    "| study | protocol | subject | seeds | " + " | ".join(VOXELS.values()) + " |",
+    "|---|---|---|---|" + "---|" * len(VOXELS),
+]
 ABLATIONS = [
     "| selector | rank | matched | gates' AUC | planted in 100 | voxels kept | nats a sample |",
     "|---|---|---|---|---|---|---|",
@@ -57,6 +70,11 @@ def text_cells(row: dict) -> list[str]:
         f"{row['distinct_2']:.2f}, {row['distinct_2_reference']:.2f}",
         f"{100 * row['known_words']:.0f} %",
     ]
+
+
+def rank_cells(row: dict) -> list[str]:
+    """Identification by the same readout on other voxels."""
+    return [_number(row[f"rank_{name}"]) for name in VOXELS]
 
 
 def ablation_rows(rows: list[dict]) -> list[str]:
@@ -98,11 +116,12 @@ def _number(value: float) -> str:
 def tables() -> dict[str, str]:
     """Every table by the name of its marks."""
     found = {name: load(name) for name in STUDIES if (RESULTS / f"{name}.json").exists()}
-    maps, texts = list(MAPS), list(TEXTS)
+    maps, texts, ranks = list(MAPS), list(TEXTS), list(RANKS)
     for name, result in found.items():
         maps += [_cells(STUDIES[name], row, map_cells(row)) for row in result["rows"]]
         if "signal" not in name:
             texts += [_cells(STUDIES[name], row, text_cells(row)) for row in result["rows"]]
+            ranks += [_cells(STUDIES[name], row, rank_cells(row)) for row in result["rows"]]
     commits = ", ".join(sorted({result["commit"][:7] for result in found.values()}))
     ablations = load("selector_ablations")
     seeds = len({row["seed"] for row in ablations["rows"]})
@@ -110,6 +129,7 @@ def tables() -> dict[str, str]:
     return {
         "maps": "\n".join([*maps, "", f"Commits: {commits}."]),
         "texts": "\n".join(texts),
+        "ranks": "\n".join(ranks),
         "ablations": "\n".join([*ABLATIONS, *ablation_rows(ablations["rows"]), "", told]),
         "haxby": haxby_table(),
     }
