@@ -51,7 +51,7 @@ def score_stories(
         predict(model, brain_windows(run, usable_starts(run, timing), timing), run.subject, timing) for run in runs
     ]
     scorer = _Scorer(test, timing, settings, seed, language)
-    decoded = load_table(units[0] / "decoded.tsv")["decoded"].fillna("").tolist()
+    decoded = read_decoded(units[0] / "decoded.tsv", len(test.story))
     rows = scorer.identification_rows(predicted, decoded)
     texts = control_texts(
         sources, test, timing, model, training, validation, predicted, decoded, language, settings, seed
@@ -74,6 +74,23 @@ def score_stories(
     base = {"minutes": minutes, "window_s": timing.steps * timing.t_r, "candidates": len(test.story)}
     base |= {"leak_stamp": stamp}
     return [base | row for row in rows]
+
+
+def read_decoded(path: Path, n_windows: int) -> list[str]:
+    """The decoded texts of all test windows.
+
+    Raises
+    ------
+    DataError
+        If they are not as many as the windows, as after a change of the transcripts or of the release.
+    """
+    decoded = load_table(path)["decoded"].fillna("").tolist()
+    if len(decoded) != n_windows:
+        raise DataError(
+            f"{path}: expected a row for each of {n_windows} test windows, got {len(decoded)}. "
+            "Delete it, so that the windows are decoded anew."
+        )
+    return decoded
 
 
 class _Scorer:

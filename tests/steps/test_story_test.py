@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from brainlm.decoding.windows import StoryRun, Timing, align_story, separate_starts, usable_starts
+from brainlm.errors import DataError
 from brainlm.steps._runs import Sources
+from brainlm.steps._story_scores import read_decoded
 from brainlm.steps._story_test import Test, gather_test
 from brainlm.stimuli.embeddings import join_tokens
 
@@ -50,6 +52,13 @@ def test_windows_without_words_are_left_out_and_counted(run, test):
 def test_values_of_every_start_are_read_at_the_windows(run, test):
     starts = usable_starts(run, TIMING)
     np.testing.assert_array_equal(test.at_windows([starts.astype(float)]), [5, 10, 25])
+
+
+def test_texts_of_other_windows_are_refused(test, tmp_path):
+    pd.DataFrame({"decoded": ["a", None, "b"]}).to_csv(tmp_path / "decoded.tsv", sep="\t", index=False)
+    assert read_decoded(tmp_path / "decoded.tsv", len(test.story)) == ["a", "", "b"]
+    with pytest.raises(DataError, match="decoded.tsv: expected a row for each of 6 test windows, got 3"):
+        read_decoded(tmp_path / "decoded.tsv", 6)
 
 
 def test_values_are_read_in_place_where_the_recording_begins_late(run):
