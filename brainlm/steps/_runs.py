@@ -120,8 +120,7 @@ def load_window_tokens(
     sources: Sources, run: StoryRun, steps: Int[np.ndarray, " windows"], timing: Timing
 ) -> list[list[str]]:
     """What was said in each of the windows of ``run`` at ``steps``."""
-    said = load_tokens(sources.stimuli / f"{run.story}_words.tsv")
-    return [window_tokens(said, step * timing.t_r, timing.steps * timing.t_r) for step in steps.tolist()]
+    return [whole for (whole,) in load_part_tokens(sources, run, steps, timing, 1)]
 
 
 def part_targets(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
+from brainlm.decoding.language_model import divide
 from brainlm.decoding.metrics import Texts
 from brainlm.decoding.statistics import bootstrap_interval, make_blocks
 from brainlm.steps._story_test import Test, join_texts
@@ -48,7 +49,7 @@ def stretches_of(test: Test, written: Texts, window_s: float) -> list[Stretches]
     """Halves of windows; neighbouring pairs within each story, an odd last window left out; and the stories."""
     stories = [test.rows(k) for k in range(len(test.runs))]
     pairs = [rows[i : i + 2] for rows in stories for i in range(0, len(rows) - 1, 2)]
-    halves = join_texts([half for tokens in written.tokens for half in halve(tokens)])
+    halves = join_texts([half for tokens in written.tokens for half in divide(tokens, 2, join_tokens)])
     return [
         Stretches(f"_{window_s / 2:g}s", halves, test.halves, np.repeat(test.story, 2), window_s / 2),
         Stretches(
@@ -61,13 +62,6 @@ def stretches_of(test: Test, written: Texts, window_s: float) -> list[Stretches]
         ),
         Stretches("_story", _join(written, stories), _join(test.true, stories), np.arange(len(stories)), None),
     ]
-
-
-def halve(tokens: list[str]) -> tuple[list[str], list[str]]:
-    """Tokens that start in the first half of the text's characters (which a decoder spreads evenly), and the others."""
-    starts = np.array([len(join_tokens([*tokens[:i], token])) - len(token) for i, token in enumerate(tokens)])
-    first = int((starts < len(join_tokens(tokens)) / 2).sum())
-    return tokens[:first], tokens[first:]
 
 
 def _join(texts: Texts, stretches: list[np.ndarray]) -> Texts:

@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 from planted_runs import make_runs
 
+from brainlm.decoding.language_model import divide
 from brainlm.decoding.metrics import Texts, pair_metrics
 from brainlm.steps import _story_test
-from brainlm.steps._stretches import Stretches, halve, stretches_of
+from brainlm.steps._stretches import Stretches, stretches_of
+from brainlm.stimuli.embeddings import join_tokens
 
 TRUE = ["a b", "c d", "e f", "g h", "i j"]  # windows of 10 s: three of one story, two of another
 SAID = ["a b", "d c", "e f", "g x", "i j"]
@@ -40,11 +42,12 @@ def test_pairs_are_of_one_story_and_an_odd_window_is_told():
     assert halves.said.strings == ["a", "b", "d", "c", "e", "f", "g", "x", "i", "j"] and halves.ending == "_5s"
 
 
-def test_a_text_is_halved_by_its_characters():
-    assert halve(["the", "cat", "sat", "on", "a", "mat"]) == (["the", "cat", "sat"], ["on", "a", "mat"])
-    assert halve(["extraordinary", "cat"]) == (["extraordinary"], ["cat"])
-    assert halve(list("猫狗鸟")) == (["猫", "狗"], ["鸟"])
-    assert halve([]) == ([], [])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(["the", "cat", "sat"], ["on", "a", "mat"]), (["extraordinary"], ["cat"]), (["猫", "狗"], ["鸟"]), ([], [])],
+)
+def test_a_text_is_halved_by_its_characters(first, second):
+    assert divide(first + second, 2, join_tokens) == [first, second]
 
 
 def test_a_half_without_words_is_left_out():
